@@ -1,0 +1,35 @@
+# Prosa: `make demo` and `make test` work on a fresh machine with Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help install demo test test-slow lint clean
+
+help:           ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+install: .venv/installed  ## make .venv with Prosa and its tools in it
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Prosa needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 " )'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt "hatchling>=1.27" "editables>=0.5"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install   ## the main job: Portuguese text -> tokens -> model -> generated text + report
+	$(BIN)/prosa build --recipe demo --out runs/demo --resume auto
+
+test: install   ## the tests (no network, minutes)
+	$(BIN)/python -m pytest
+
+test-slow: install  ## the slow tests too
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600
+
+lint: install   ## formatting, types, the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:          ## remove the environment (runs/ stays)
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Read files, repair, clean, identify language, deduplicate."""

@@ -1,0 +1,1 @@
+"""Loss, perplexity, bits per byte and n-gram baselines, with intervals."""

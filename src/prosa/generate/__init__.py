@@ -1,0 +1,1 @@
+"""Sampling and the batched engine with a key-value cache."""

@@ -1,0 +1,1 @@
+"""One file a system, made of nn/ blocks."""

@@ -1,0 +1,1 @@
+"""Every tokenizer behind one small protocol."""

@@ -1,0 +1,1 @@
+"""One loop, objectives, optimizers, schedules, checkpoints."""
