@@ -1,0 +1,157 @@
+"""What every command shares: flags from a function's signature, recipes as defaults, errors to exit codes."""
+
+import dataclasses
+import inspect
+import json
+import os
+import signal
+import sys
+import traceback
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import prosa
+from prosa.core.errors import UserError
+from prosa.core.language import Lang, set_language, tr
+from prosa.core.progress import say
+
+DONE, OUR_FAULT, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run ``work``; tell errors to the user in words and give the exit code."""
+    try:
+        return work()
+    except UserError as error:
+        say(tr("error: ", "erro: ") + error.what)
+        if error.hint:
+            say(error.hint)
+        return USER_MISTAKE
+    except KeyboardInterrupt as stop:
+        say("\n" + (str(stop) or tr("interrupted.", "interrompido.")))
+        return INTERRUPTED
+    except BrokenPipeError:  # `prosa ... | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + getattr(signal, "SIGPIPE", 13)
+    except Exception:
+        traceback.print_exc()
+        say(
+            tr(
+                f"This is a fault of Prosa {prosa.__version__}, not yours. Please report it with the lines above.",
+                f"Isto é uma falha da Prosa {prosa.__version__}, não sua. Por favor, relate-a com as linhas acima.",
+            )
+        )
+        return OUR_FAULT
+
+
+def run(
+    function: Callable[..., Any],
+    argv: list[str],
+    *,
+    prog: str,
+    positional: tuple[str, ...] = (),
+    show: Callable[[Any], None],
+    as_json: Callable[[Any], Any] | None = None,
+    examples: str,
+) -> int:
+    """Parse ``argv`` by the signature of ``function``, call it, print its result.
+
+    Parameters that are parts of a recipe (``train: TrainConfig``) become ``--train.lr`` and take their defaults from
+    ``--recipe``, then from the environment. ``--lang`` is there for every command, ``--json`` where ``as_json`` is given.
+    """
+    import tyro
+
+    set_language(typing.cast(Lang | None, _language(_option(argv, "--lang"))))
+    defaults = _recipe_parts(function, argv)
+    extra: dict[str, tuple[Any, Any]] = {"lang": (Lang | None, None)}
+    if as_json is not None:
+        extra["json"] = (bool, False)
+    if defaults:
+        extra["recipe"] = (str | None, None)
+    hints = typing.get_type_hints(function, include_extras=True)
+    parameters = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint = tyro.conf.Positional[hints[name]] if name in positional else hints[name]
+        parameters.append(parameter.replace(default=defaults.get(name, parameter.default), annotation=hint))
+    for name, (hint, value) in extra.items():
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=hint))
+
+    def parsed(**arguments: Any) -> dict[str, Any]:
+        return arguments
+
+    parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    parsed.__annotations__ = {p.name: p.annotation for p in parameters}
+    parsed.__doc__ = _docstring(function, extra)
+    arguments = tyro.cli(
+        parsed,
+        args=argv,
+        prog=prog,
+        description=_description(function, examples),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    arguments.pop("lang")
+    wants_json = arguments.pop("json", False)
+    arguments.pop("recipe", None)
+    result = function(**arguments)
+    if wants_json and as_json is not None:
+        print_json(as_json(result))
+    else:
+        show(result)
+    return DONE
+
+
+def _recipe_parts(function: Callable[..., Any], argv: list[str]) -> dict[str, Any]:
+    """The parameters of ``function`` that are parts of a recipe, with the values of the recipe in force."""
+    hints = typing.get_type_hints(function)
+    names = [name for name, hint in hints.items() if dataclasses.is_dataclass(hint) and name != "return"]
+    if not names:
+        return {}
+    from prosa.pipeline.recipe import load_recipe
+
+    recipe = load_recipe(_option(argv, "--recipe"))
+    return {name: getattr(recipe, name) for name in names}
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _option(argv: list[str], name: str) -> str | None:
+    """The value of an option that must be known before the others are parsed."""
+    for i, word in enumerate(argv):
+        if word == "--":
+            return None
+        if word == name and i + 1 < len(argv):
+            return argv[i + 1]
+        if word.startswith(f"{name}="):
+            return word.split("=", 1)[1]
+    return None
+
+
+def _language(value: str | None) -> str | None:
+    return value if value in typing.get_args(Lang) else None
+
+
+EXTRA_HELP = {
+    "lang": "Language of messages and report: en or pt-BR (default: PROSA_LANG, then the locale).",
+    "json": "Print the figures as one JSON object on stdout.",
+    "recipe": "Recipe (a name, or a YAML file) that the defaults come from; flags override it.",
+}
+
+
+def _docstring(function: Callable[..., Any], extra: dict[str, Any]) -> str:
+    """The function's docstring with the extra flags described in its ``Args``."""
+    text = inspect.getdoc(function) or ""
+    if "Args:" not in text:
+        text += "\n\nArgs:"
+    head, _, tail = text.partition("Args:")
+    flags = "".join(f"\n    {name}: {EXTRA_HELP[name]}" for name in extra)
+    return f"{head}Args:{flags}{tail}"
+
+
+def _description(function: Callable[..., Any], examples: str) -> str:
+    text = (inspect.getdoc(function) or "").split("Args:")[0].strip()
+    indented = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+    return f"{text}\n\nExamples:\n{indented}"

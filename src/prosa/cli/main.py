@@ -1,0 +1,73 @@
+"""``prosa``: finds the command by the first word and loads nothing else (only the standard library until then)."""
+
+import importlib
+import sys
+
+import prosa
+
+# word: (module of prosa.cli, what it does)
+COMMANDS = {
+    "build": ("build", "a folder of text -> a pretrained model, its quality, generated text and a report"),
+    "corpus": ("corpus", "read, repair, clean, deduplicate and split documents"),
+    "tokenizer": ("tokenizer", "train, encode, decode, show, compare tokenizers"),
+    "prepare": ("prepare", "documents -> token shards on disk"),
+    "pretrain": ("pretrain", "token shards -> a base model"),
+    "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
+    "generate": ("generate", "continue a prompt"),
+    "report": ("report", "the run's report.html"),
+    "doctor": ("doctor", "what this machine has, and what is missing"),
+}
+
+EPILOG = """
+Start here:
+  prosa build my-folder/ --out runs/mine
+  prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
+  prosa report runs/mine
+
+`prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese
+(--lang pt-BR, or PROSA_LANG, or the locale). Exit codes: 0 done, 2 your mistake, 130 interrupted, 1 our fault.
+"""
+
+
+def usage() -> str:
+    """The text of ``prosa --help``."""
+    lines = [
+        f"prosa {prosa.__version__}: your own text in, your own language model out.",
+        "",
+        "usage: prosa COMMAND ...",
+        "",
+    ]
+    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(lines) + "\n" + EPILOG
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # Portuguese on a Windows console or in a C locale
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(prosa.__version__)
+        return 0
+    word, *rest = arguments
+    from prosa.cli.command import guarded
+
+    return guarded(lambda: _dispatch(word, rest))
+
+
+def _dispatch(word: str, rest: list[str]) -> int:
+    if word not in COMMANDS:
+        from prosa.core.errors import unknown
+
+        raise unknown("command", word, COMMANDS)
+    module = importlib.import_module(f"prosa.cli.{COMMANDS[word][0]}")
+    code: int = module.main(rest)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
