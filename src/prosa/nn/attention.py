@@ -1,0 +1,118 @@
+"""Causal self-attention (Vaswani et al. 2017) with grouped key-value heads (Ainslie et al. 2023) and QK-norm.
+
+    weights = softmax(q k^T / sqrt(D)) over the keys a query may see;  output = weights v
+
+Masks. ``None`` is plain causality: the T queries are the last T of the S keys, and each sees itself and what is before
+it. Anything else (rows of different length in a cache, documents in a row) is a boolean tensor (B or 1, 1, T, S) that is
+True where the query may look; every query must see at least one key.
+
+Shapes: B batch, T queries, S keys, C model width, H query heads, K key-value heads (H = K * G), D head width. Query
+head h uses key-value head h // G.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prosa.nn.norm import RMSNorm
+from prosa.nn.positions import Rotation, rotate
+
+Store = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes the new keys and values (B, K, T, D), gives back all there are, (B, K, S, D): ``KVCache.store``."""
+
+PLAIN_UP_TO = 128
+"""On a CPU the product written out beats the fused kernel up to about this many keys, and loses by far at 1,024."""
+
+
+def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
+    """(T, S) bool: the queries are the last T of the S keys, each sees itself and what is before it."""
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+def document_mask(documents_BT: Tensor) -> Tensor:
+    """(B, 1, T, T) bool: causal, and within the same document only."""
+    same = documents_BT[:, None, :, None] == documents_BT[:, None, None, :]
+    length = documents_BT.shape[1]
+    return same & causal_mask(length, length, documents_BT.device)
+
+
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, scale: float | None = None) -> Tensor:
+    """How much each query looks at each key, written out: (..., T, D), (..., S, D) -> (..., T, S), rows sum to 1.
+
+    Args:
+        mask: True where a query may look, broadcast to (..., T, S); None: everywhere.
+        scale: what the products are multiplied by; 1 / sqrt(D) unless told.
+    """
+    scores = q @ k.transpose(-2, -1) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(dim=-1)
+
+
+def attend(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+    """Attention's output (B, H, T, D), by whichever of two equal ways is faster here. For masks see the file's top."""
+    groups, queries, keys = q_BHTD.shape[1] // k_BKSD.shape[1], q_BHTD.shape[2], k_BKSD.shape[2]
+    if q_BHTD.device.type == "cpu" and keys <= PLAIN_UP_TO:
+        if mask is None and queries > 1:
+            mask = causal_mask(queries, keys, q_BHTD.device)
+        if groups > 1:
+            k_BKSD, v_BKSD = (x.repeat_interleave(groups, dim=1) for x in (k_BKSD, v_BKSD))
+        weights = attention_weights(q_BHTD, k_BKSD, mask).to(v_BKSD.dtype)
+        return F.dropout(weights, dropout, training=dropout > 0) @ v_BKSD
+    square = mask is None and 1 < queries == keys
+    if mask is None and 1 < queries < keys:
+        mask = causal_mask(queries, keys, q_BHTD.device)
+    return F.scaled_dot_product_attention(
+        q_BHTD, k_BKSD, v_BKSD, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=groups > 1
+    )
+
+
+class Attention(nn.Module):
+    """Self-attention over (B, T, C): projections to heads, optional QK-norm and rotation, ``attend``, projection back."""
+
+    def __init__(
+        self,
+        d_model: int,
+        n_head: int,
+        n_kv_head: int,
+        head_dim: int,
+        *,
+        bias: bool,
+        qk_norm: bool,
+        norm_eps: float,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.dropout = dropout
+        self.q = nn.Linear(d_model, n_head * head_dim, bias=bias)
+        self.k = nn.Linear(d_model, n_kv_head * head_dim, bias=bias)
+        self.v = nn.Linear(d_model, n_kv_head * head_dim, bias=bias)
+        self.out = nn.Linear(n_head * head_dim, d_model, bias=bias)
+        self.q_norm = RMSNorm(head_dim, norm_eps) if qk_norm else None
+        self.k_norm = RMSNorm(head_dim, norm_eps) if qk_norm else None
+
+    def forward(
+        self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None, store: Store | None = None
+    ) -> Tensor:
+        """(B, T, C) -> (B, T, C).
+
+        Args:
+            by: the rotation of these positions (rotary positions), or None.
+            mask: see the file's top.
+            store: where keys and values of earlier tokens are kept, or None when x is all there is.
+        """
+        q_BHTD, k_BKTD, v_BKTD = (
+            project(x_BTC).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for project in (self.q, self.k, self.v)
+        )
+        if self.q_norm is not None and self.k_norm is not None:
+            q_BHTD, k_BKTD = self.q_norm(q_BHTD), self.k_norm(k_BKTD)
+        if by is not None:
+            q_BHTD, k_BKTD = rotate(q_BHTD, by), rotate(k_BKTD, by)
+        k_BKSD, v_BKSD = (k_BKTD, v_BKTD) if store is None else store(k_BKTD, v_BKTD)
+        out_BHTD = attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0)
+        out_BTC: Tensor = self.out(out_BHTD.transpose(1, 2).flatten(2))
+        return out_BTC

@@ -1,0 +1,35 @@
+"""A decoder block with the norms before its parts (Xiong et al. 2020), as GPT-2 and everything after it:
+
+x = x + attention(norm(x));  x = x + feedforward(norm(x))
+"""
+
+from torch import Tensor, nn
+
+from prosa.nn.attention import Attention, Store
+from prosa.nn.positions import Rotation
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each normed before and added to the residual stream (B, T, C) after."""
+
+    def __init__(
+        self,
+        attention_norm: nn.Module,
+        attention: Attention,
+        feedforward_norm: nn.Module,
+        feedforward: nn.Module,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.attention_norm = attention_norm
+        self.attention = attention
+        self.feedforward_norm = feedforward_norm
+        self.feedforward = feedforward
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None, store: Store | None = None
+    ) -> Tensor:
+        """(B, T, C) -> (B, T, C); the other arguments are ``Attention.forward``'s."""
+        x_BTC = x_BTC + self.dropout(self.attention(self.attention_norm(x_BTC), by, mask, store))
+        return x_BTC + self.dropout(self.feedforward(self.feedforward_norm(x_BTC)))
