@@ -1,1 +1,1 @@
-"""Token shards on disk, mixing, windows, packing, batches."""
+"""Tokens on disk and in batches: shards, mixing, windows, packing, a stateless order. Documents in, (B, T) out."""

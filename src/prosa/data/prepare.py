@@ -1,0 +1,205 @@
+"""Documents of several sources into a token folder, in a stream: memory does not grow with the corpus."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prosa.core.errors import UserError
+from prosa.core.files import building, mark_complete, read_json, write_json
+from prosa.core.language import tr
+from prosa.core.progress import Bar, progress, warn
+from prosa.data.index import INDEX, SPLITS, Index, Source, Split, SplitIndex
+from prosa.data.mixing import check_weights
+from prosa.data.writer import SplitWriter
+
+if TYPE_CHECKING:
+    from prosa.tokenizers.protocol import Tokenizer
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How tokens are stored.
+
+    Args:
+        shard_tokens: the most tokens a shard file holds.
+        batch_bytes: how much text is encoded at once; memory is a few times this.
+    """
+
+    shard_tokens: int = 100_000_000
+    batch_bytes: int = 4_000_000
+
+
+class HasText(Protocol):
+    """What is needed of a document: ``corpus.Document`` has it."""
+
+    @property
+    def text(self) -> str: ...
+
+
+Documents = Path | Sequence[Path] | Mapping[Split, Iterable[HasText]]
+
+
+def prepare_tokens(
+    sources: Mapping[str, tuple[Documents, float]], tokenizer: "Tokenizer", out: Path, config: DataConfig = DataConfig()
+) -> dict[str, Any]:
+    """Encode all documents into the token folder ``out``, whole or not at all (it replaces one that is there).
+
+    Every document is followed by the tokenizer's end-of-text, if it has one. Documents without text are left out and
+    counted.
+
+    Args:
+        sources: name -> (documents, weight). Documents are a corpus folder, several of them, or an iterable of objects
+            with ``.text`` for each split, ``{"train": ..., "held_out": ...}``.
+
+    Returns:
+        What ``index.json`` holds (see ``data/index.py``).
+
+    Raises:
+        UserError: a name that cannot be a file's, a weight that is not above 0, text that is not Unicode, or a source
+            with nothing to train on.
+    """
+    if not sources:
+        raise UserError(tr("there are no sources to prepare.", "não há fontes para preparar."))
+    _check_config(config)
+    _check_names(list(sources))
+    check_weights([weight for _, weight in sources.values()], list(sources))
+    with (
+        building(Path(out)) as folder,
+        progress(tr("tokens", "tokens"), _megabytes(sources), "MB") as bar,
+    ):
+        done = []
+        for name, (documents, weight) in sources.items():
+            splits: dict[str, SplitIndex] = {
+                split: _write_split(folder, name, split, documents, tokenizer, config, bar) for split in SPLITS
+            }
+            if splits["train"].tokens < 2:
+                raise UserError(
+                    tr(
+                        f"source {name!r} has {splits['train'].documents} training documents, too little to train on.",
+                        f"a fonte {name!r} tem {splits['train'].documents} documentos de treino, pouco para treinar.",
+                    ),
+                    tr("Add documents to it or leave it out.", "Acrescente documentos a ela ou retire-a."),
+                )
+            done.append(Source(name, float(weight), splits))
+        index = Index(
+            tokenizer.vocab_size, tokenizer.end_of_text, tokenizer.kind, tokenizer.fingerprint, tuple(done)
+        ).to_json()
+        write_json(folder / INDEX, index)
+        mark_complete(folder)
+    return index
+
+
+def _write_split(
+    folder: Path, name: str, split: Split, documents: Documents, tokenizer: "Tokenizer", config: DataConfig, bar: Bar
+) -> SplitIndex:
+    writer, empty = SplitWriter(folder, f"{name}-{split}", tokenizer.vocab_size, config.shard_tokens), 0
+    with closing(writer):
+        for texts, sizes in _batches(_documents(documents, split), config.batch_bytes, name):
+            kept = [(text, size) for text, size in zip(texts, sizes, strict=True) if size]
+            empty += len(texts) - len(kept)
+            flat, offsets = tokenizer.encode_batch([text for text, _ in kept])
+            writer.add(*_with_endings(flat, offsets, tokenizer.end_of_text), [size for _, size in kept])
+            bar.advance(sum(sizes) / 1e6, f"{name} {split}")
+        found = writer.finish()
+    if empty:
+        warn(
+            tr(
+                f"source {name!r}, {split}: {empty} documents have no text and were left out.",
+                f"fonte {name!r}, {split}: {empty} documentos sem texto ficaram de fora.",
+            )
+        )
+    return found
+
+
+def _with_endings(
+    flat: NDArray[np.uint32], offsets: NDArray[np.int64], end_of_text: int | None
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Flat ids and document lengths, the end-of-text put after each document: offsets (n+1,) -> lengths (n,)."""
+    lengths = offsets[1:] - offsets[:-1]
+    if end_of_text is None:
+        return flat, lengths
+    return np.insert(flat, offsets[1:], end_of_text), lengths + 1
+
+
+def _batches(documents: Iterable[HasText], batch_bytes: int, name: str) -> Iterator[tuple[list[str], list[int]]]:
+    """Texts and their UTF-8 sizes, some ``batch_bytes`` at a time."""
+    texts: list[str] = []
+    sizes: list[int] = []
+    total = 0
+    for number, document in enumerate(documents, 1):
+        try:
+            size = len(document.text.encode("utf-8"))
+        except UnicodeEncodeError as error:
+            where = getattr(document, "source", None) or f"{name}: {tr('document', 'documento')} {number}"
+            raise UserError(
+                tr(f"{where}: not Unicode text ({error.reason}).", f"{where}: não é texto Unicode ({error.reason}).")
+            ) from error
+        texts.append(document.text)
+        sizes.append(size)
+        total += size
+        if total >= batch_bytes:
+            yield texts, sizes
+            texts, sizes, total = [], [], 0
+    if texts:
+        yield texts, sizes
+
+
+def _documents(documents: Documents, split: Split) -> Iterator[HasText]:
+    if isinstance(documents, Mapping):
+        yield from documents.get(split, ())
+        return
+    from prosa.corpus import load_corpus
+
+    for folder in _folders(documents):
+        yield from load_corpus(folder, split)
+
+
+def _folders(documents: Path | Sequence[Path]) -> list[Path]:
+    return [documents] if isinstance(documents, Path) else list(documents)
+
+
+def _megabytes(sources: Mapping[str, tuple[Documents, float]]) -> float | None:
+    """How much text there is, from the corpus folders' reports; None when some source does not tell."""
+    total = 0.0
+    for documents, _ in sources.values():
+        if isinstance(documents, Mapping):
+            return None
+        for folder in _folders(documents):
+            if not (folder / "report.json").is_file():
+                return None
+            report = read_json(folder / "report.json")
+            total += sum(report[split]["bytes"] for split in SPLITS)
+    return total / 1e6
+
+
+def _check_config(config: DataConfig) -> None:
+    for field in ("shard_tokens", "batch_bytes"):
+        if getattr(config, field) < 1:
+            raise UserError(
+                tr(
+                    f"data: {field} is {getattr(config, field)}; it must be at least 1.",
+                    f"data: {field} é {getattr(config, field)}; precisa ser pelo menos 1.",
+                )
+            )
+
+
+def _check_names(names: list[str]) -> None:
+    """Names go into file names: letters, digits, ``_``, ``-`` and ``.`` only, different also without regard to case."""
+    for name in names:
+        if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+            raise UserError(
+                tr(f"{name!r} cannot name a source.", f"{name!r} não serve de nome de fonte."),
+                tr("Use letters, digits, - _ and . only.", "Use apenas letras, algarismos, - _ e ponto."),
+            )
+    if len({name.casefold() for name in names}) < len(names):
+        raise UserError(
+            tr(
+                f"two sources have the same name: {', '.join(names)}.",
+                f"duas fontes têm o mesmo nome: {', '.join(names)}.",
+            )
+        )
