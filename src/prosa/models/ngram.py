@@ -212,9 +212,11 @@ class KneserNey:
         node = tokens
         p = self._kept[0][tokens] / self._total[0][0] + self._share[0][0] / self.vocab_size
         for k in range(2, self.order + 1):
-            before = np.concatenate(([-1], node[:-1])) if len(node) else node
-            node = self.counts.nodes(k, before, tokens)
+            before = np.concatenate(([-1], node))[:-1]
             seen = before >= 0
+            if not seen.any() or not len(self._kept[k - 1]):
+                break
+            node = self.counts.nodes(k, before, tokens)
             history_of = before[seen]
             kept = np.where(node[seen] >= 0, self._kept[k - 1][node[seen]], 0.0)
             p[seen] = kept / self._total[k - 1][history_of] + self._share[k - 1][history_of] * p[seen]
