@@ -207,7 +207,7 @@ def test_all_problems_are_told_at_once_each_with_an_offer() -> None:
     set_language("en")
     with pytest.raises(UserError) as error:
         GPT(dataclasses.replace(CLASSIC, n_head=5, n_kv_head=5, head_dim=0, positions="rotary", dropout=1.5))
-    assert "5 heads of 6 are 30 wide, not d_model 32: use n_head 4 or d_model 30" in str(error.value)
+    assert "5 heads of 6 are 30 wide, not d_model 32: use d_model 30, or n_head 4 with head_dim 8" in str(error.value)
     assert "no rotary positions: use learned, sinusoidal, none" in str(error.value)
     assert "dropout is 1.5" in str(error.value)
     for changes, offer in (

@@ -105,14 +105,13 @@ class GPTConfig:
             )
         if inner == self.d_model:
             return None
-        offers = []
+        offers = [f"d_model {inner if self.head_dim > 0 else self.n_head}"]
         if self.head_dim > 0 and self.d_model % self.head_dim == 0:
-            offers.append(f"n_head {self.d_model // self.head_dim}")
-        elif self.d_model % self.n_head:
-            fitting = [h for h in range(1, self.d_model + 1) if self.d_model % h == 0]
-            offers.append(f"n_head {min(fitting, key=lambda h: (abs(h - self.n_head), h))}")
-        offers.append(f"d_model {inner if self.head_dim > 0 else self.n_head}")
-        offer = tr(" or ", " ou ").join(offers)
+            offers.insert(0, f"n_head {self.d_model // self.head_dim}")
+        else:
+            heads = _nearest_divisor(self.d_model, self.n_head)
+            offers.append(f"n_head {heads} " + tr("with", "com") + f" head_dim {self.d_model // heads}")
+        offer = tr(", or ", ", ou ").join(offers)
         return tr(
             f"{self.n_head} heads of {self.head_dim} are {inner} wide, not d_model {self.d_model}: use {offer}",
             f"{self.n_head} cabeças de {self.head_dim} têm largura {inner}, e não d_model {self.d_model}: use {offer}",
@@ -125,8 +124,7 @@ class GPTConfig:
                 f"a forma classic não agrupa cabeças de chave e valor: use n_kv_head {self.n_head} ou shape modern",
             )
         if self.n_head % self.n_kv_head:
-            fitting = [k for k in range(1, self.n_head + 1) if self.n_head % k == 0]
-            offer = min(fitting, key=lambda k: (abs(k - self.n_kv_head), k))
+            offer = _nearest_divisor(self.n_head, self.n_kv_head)
             return tr(
                 f"{self.n_kv_head} key-value heads do not divide {self.n_head} heads: use n_kv_head {offer}",
                 f"{self.n_kv_head} cabeças de chave e valor não dividem {self.n_head} cabeças: use n_kv_head {offer}",
@@ -152,6 +150,10 @@ class GPTConfig:
                 f"posições sinusoidais precisam de d_model par: use {self.d_model + 1}",
             )
         return None
+
+
+def _nearest_divisor(whole: int, wanted: int) -> int:
+    return min((n for n in range(1, whole + 1) if whole % n == 0), key=lambda n: abs(n - wanted))
 
 
 class GPT(nn.Module):

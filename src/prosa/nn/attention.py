@@ -2,9 +2,9 @@
 
     weights = softmax(q k^T / sqrt(D)) over the keys a query may see;  output = weights v
 
-Masks. ``None`` is plain causality: the T queries are the last T of the S keys, and each sees itself and what is before
-it. Anything else (rows of different length in a cache, documents in a row) is a boolean tensor (B or 1, 1, T, S) that is
-True where the query may look; every query must see at least one key.
+Masks. ``None`` is plain causality: the T queries are the last T of the S keys, and each sees itself and what is
+before it. Anything else (rows of different length in a cache, documents in a row) is a boolean tensor (B or 1, 1, T, S)
+that is True where the query may look; every query must see at least one key.
 
 Shapes: B batch, T queries, S keys, C model width, H query heads, K key-value heads (H = K * G), D head width. Query
 head h uses key-value head h // G.
@@ -71,7 +71,7 @@ def attend(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None =
 
 
 class Attention(nn.Module):
-    """Self-attention over (B, T, C): projections to heads, optional QK-norm and rotation, ``attend``, projection back."""
+    """Self-attention over (B, T, C): project to heads, norm and turn them where asked, ``attend``, project back."""
 
     def __init__(
         self,

@@ -32,4 +32,5 @@ class Block(nn.Module):
     ) -> Tensor:
         """(B, T, C) -> (B, T, C); the other arguments are ``Attention.forward``'s."""
         x_BTC = x_BTC + self.dropout(self.attention(self.attention_norm(x_BTC), by, mask, store))
-        return x_BTC + self.dropout(self.feedforward(self.feedforward_norm(x_BTC)))
+        out_BTC: Tensor = x_BTC + self.dropout(self.feedforward(self.feedforward_norm(x_BTC)))
+        return out_BTC

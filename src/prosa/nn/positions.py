@@ -36,7 +36,7 @@ def sinusoidal(positions_BT: Tensor, size: int) -> Tensor:
 
 
 def rotation(positions_BT: Tensor, size: int, base: float) -> Rotation:
-    """Cosines and sines for ``rotate``: (B, T) integers -> two (B, 1, T, size) float32, the 1 standing for all heads."""
+    """Cosines and sines for ``rotate``: (B, T) integers -> two (B, 1, T, size) float32, the 1 for all heads."""
     angles = _angles(positions_BT, size, base)
     angles = torch.cat((angles, angles), dim=-1)[:, None]
     return angles.cos(), angles.sin()
