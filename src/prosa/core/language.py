@@ -6,6 +6,8 @@ other English).
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 Lang = Literal["en", "pt-BR"]
@@ -29,6 +31,17 @@ def set_language(lang: Lang | None) -> None:
     """Choose the language for this process; None goes back to the environment's."""
     global _chosen
     _chosen = lang
+
+
+@contextmanager
+def speaking(lang: Lang) -> Iterator[None]:
+    """Speak ``lang`` for a while (a report is written in both languages), then the language that was in force."""
+    before = _chosen
+    set_language(lang)
+    try:
+        yield
+    finally:
+        set_language(before)
 
 
 def tr(en: str, pt: str) -> str:

@@ -1,0 +1,188 @@
+"""What the corpus was, and what cleaning removed from it."""
+
+from typing import Any
+
+from prosa.core.language import number, size, tr
+from prosa.show.load import RunData, figure
+from prosa.show.markup import Html, join, tag
+from prosa.show.parts import bar, fold, missing, percent, section, table
+
+EXAMPLES = 5
+EXCERPT = 400  # characters of an example
+PROBLEMS = 50
+
+
+def corpus(run: RunData) -> Html:
+    """In, out, the split, each rule's removals with examples, languages, formats, files that could not be read."""
+    title = tr("The corpus", "O corpus")
+    report = run.corpus
+    if report is None:
+        return section(
+            "corpus",
+            title,
+            missing(
+                tr("the corpus and what cleaning removed.", "o corpus e o que a limpeza retirou."),
+                tr("prosa corpus makes it.", "prosa corpus o faz."),
+            ),
+        )
+    return section(
+        "corpus", title, _flow(report), _rules(report), _languages(report), _formats(report), _problems(report)
+    )
+
+
+def rule_name(rule: str) -> str:
+    """A rule as people call it; one that has no name here keeps its own."""
+    names = {
+        "empty": tr("empty", "vazio"),
+        "length": tr("too short or too long", "curto ou longo demais"),
+        "too_short": tr("too short", "curto demais"),
+        "too_long": tr("too long", "longo demais"),
+        "repetition": tr("repetitive", "repetitivo"),
+        "language": tr("other language", "outro idioma"),
+        "exact_duplicate": tr("exact duplicate", "duplicata exata"),
+        "near_duplicate": tr("near duplicate", "quase duplicata"),
+    }
+    return names.get(rule, rule.replace("_", " "))
+
+
+def _both(mapping: Any) -> tuple[float, float]:
+    return figure(mapping, "documents") or 0, figure(mapping, "bytes") or 0
+
+
+def _flow(report: dict[str, Any]) -> Html:
+    rows = []
+    for name, documents, n_bytes in (
+        (tr("read", "lido"), figure(report, "documents_in"), figure(report, "bytes_in")),
+        (
+            tr("kept after cleaning", "mantido após a limpeza"),
+            figure(report, "documents_out"),
+            figure(report, "bytes_out"),
+        ),
+        (tr("for training", "para treino"), *_both(report.get("train"))),
+        (tr("held out, to measure", "reservado, para medir"), *_both(report.get("held_out"))),
+    ):
+        rows.append([name, number(documents or 0), size(n_bytes or 0)])
+    return table(
+        tr("From the files to the training text", "Dos arquivos ao texto de treino"),
+        [tr("stage", "etapa"), tr("documents", "documentos"), tr("text", "texto")],
+        rows,
+    )
+
+
+def _rules(report: dict[str, Any]) -> Html:
+    heading = tag("h3", tr("What cleaning removed", "O que a limpeza retirou"))
+    rules = [rule for rule in report.get("rules") or () if isinstance(rule, dict)]
+    removed = [rule for rule in rules if figure(rule, "documents") or figure(rule, "bytes")]
+    if not removed:
+        return join(
+            heading, tag("p", tr("Nothing: every document was kept.", "Nada: todos os documentos foram mantidos."))
+        )
+    total = figure(report, "bytes_in") or 0
+    rows = []
+    for rule in removed:
+        documents, n_bytes = _both(rule)
+        share = percent(n_bytes / total) if total else "–"
+        rows.append([rule_name(str(rule.get("rule", "?"))), number(documents), size(n_bytes), share])
+    return join(
+        heading,
+        table(
+            tr("Each rule and what it took out", "Cada regra e o que ela tirou"),
+            [
+                tr("rule", "regra"),
+                tr("documents", "documentos"),
+                tr("text", "texto"),
+                tr("of all read", "do total lido"),
+            ],
+            rows,
+        ),
+        *(_examples(rule) for rule in removed),
+    )
+
+
+def _examples(rule: dict[str, Any]) -> Html | None:
+    examples = [example for example in rule.get("examples") or () if isinstance(example, dict)][:EXAMPLES]
+    if not examples:
+        return None
+    items = []
+    for example in examples:
+        excerpt = str(example.get("excerpt") or "")
+        if len(excerpt) > EXCERPT:
+            excerpt = excerpt[:EXCERPT] + "…"
+        why = str(example.get("why") or "")
+        items.append(
+            tag(
+                "li",
+                tag("code", str(example.get("source") or "?")),
+                why and f": {why}",
+                excerpt and tag("blockquote", excerpt),
+            )
+        )
+    name = rule_name(str(rule.get("rule", "?")))
+    return fold(tr(f"Examples: {name}", f"Exemplos: {name}"), tag("ul", *items, class_="examples"))
+
+
+def _counts(mapping: Any) -> list[tuple[str, float, float | None]]:
+    """(name, documents, bytes or None) from ``{name: documents}`` or ``{name: {"documents", "bytes"}}``, most first."""
+    found = []
+    for name, value in mapping.items() if isinstance(mapping, dict) else ():
+        documents = figure(value, "documents") if isinstance(value, dict) else figure(mapping, name)
+        if documents is not None:
+            found.append((str(name), documents, figure(value, "bytes")))
+    return sorted(found, key=lambda row: (-row[1], row[0]))
+
+
+def _languages(report: dict[str, Any]) -> Html | None:
+    counts = _counts(report.get("languages"))
+    if not counts:
+        return None
+    total = sum(documents for _, documents, _ in counts) or 1
+    rows = [[language_name(name), number(n), percent(n / total), bar(n / total)] for name, n, _ in counts]
+    return join(
+        tag("h3", tr("Languages", "Idiomas")),
+        table(
+            tr("As identified, a document each", "Como identificados, um por documento"),
+            [tr("language", "idioma"), tr("documents", "documentos"), tr("share", "parcela"), ""],
+            rows,
+        ),
+    )
+
+
+def language_name(code: str) -> str:
+    """A language's name by its ISO 639-1 code; a code without a name here stays."""
+    names = {
+        "pt": tr("Portuguese", "português"),
+        "en": tr("English", "inglês"),
+        "es": tr("Spanish", "espanhol"),
+        "fr": tr("French", "francês"),
+        "it": tr("Italian", "italiano"),
+        "gl": tr("Galician", "galego"),
+        "de": tr("German", "alemão"),
+        "la": tr("Latin", "latim"),
+        "None": tr("unknown", "desconhecido"),
+    }
+    return names.get(code, code)
+
+
+def _formats(report: dict[str, Any]) -> Html | None:
+    counts = _counts(report.get("formats"))
+    if not counts:
+        return None
+    text = ", ".join(f"{name} ({number(n)})" for name, n, _ in counts)
+    return join(tag("h3", tr("Formats read", "Formatos lidos")), tag("p", text))
+
+
+def _problems(report: dict[str, Any]) -> Html | None:
+    problems = [problem for problem in report.get("problems") or () if isinstance(problem, dict)]
+    if not problems:
+        return None
+    items = [
+        tag("li", tag("code", str(problem.get("source") or "?")), ": ", str(problem.get("why") or "?"))
+        for problem in problems[:PROBLEMS]
+    ]
+    left = len(problems) - len(items)
+    n = number(len(problems))
+    return fold(
+        tr(f"{n} things could not be read", f"{n} coisas não puderam ser lidas"),
+        tag("ul", *items, class_="examples"),
+        tag("p", tr(f"And {number(left)} more.", f"E mais {number(left)}.")) if left else None,
+    )

@@ -1,0 +1,156 @@
+"""What was made and how good it is."""
+
+from prosa.core.language import duration, number, tr
+from prosa.show.load import RunData, figure
+from prosa.show.markup import Html, join, tag
+from prosa.show.parts import bar, missing, section, short, table, tiles
+from prosa.show.verdict import baseline_name, interval, scores, verdict
+
+
+def shape(run: RunData) -> str:
+    """The model's shape in a line, from its Hugging Face configuration (either family's names)."""
+
+    def found(*keys: str) -> float | None:
+        return next((value for key in keys if (value := figure(run.model, key)) is not None), None)
+
+    facts = []
+    for value, en, pt in (
+        (found("num_hidden_layers", "n_layer"), "layers", "camadas"),
+        (found("num_attention_heads", "n_head"), "heads", "cabeças"),
+        (found("hidden_size", "n_embd"), "wide", "de largura"),
+        (found("max_position_embeddings", "n_positions"), "tokens of context", "tokens de contexto"),
+    ):
+        if value is not None:
+            facts.append(f"{number(value)} {tr(en, pt)}")
+    return ", ".join(facts)
+
+
+def ours(run: RunData) -> str:
+    """``verdict``'s colour: better than every baseline, worse than one, or nothing to say."""
+    names = [score.key for score in scores(run.evaluation)]
+    return "" if "model" not in names or len(names) == 1 else "good" if names[-1] == "model" else "bad"
+
+
+def headline(run: RunData) -> Html:
+    """Tiles with the main figures, and the verdict."""
+    bits, ends = figure(run.evaluation, "bits_per_byte"), interval(run.evaluation)
+    documents = figure(run.evaluation, "documents")
+    last = run.train[-1] if run.train else None
+    tokens, seconds = figure(last, "tokens"), figure(last, "seconds")
+    unknown = tr("not made yet", "ainda não feito")
+    if ends is not None:
+        spread = tr(
+            f"95% interval {number(ends[0], 3)} to {number(ends[1], 3)}",
+            f"intervalo de 95% de {number(ends[0], 3)} a {number(ends[1], 3)}",
+        )
+    else:
+        spread = tr("no interval", "sem intervalo")
+    if documents is not None:
+        spread += tr(
+            f", over {number(documents)} held-out documents", f", em {number(documents)} documentos reservados"
+        )
+    state = tr("training is complete", "treino completo") if run.complete else tr("not finished", "não terminado")
+    return join(
+        tiles(
+            (
+                tr("Bits per byte", "Bits por byte"),
+                unknown if bits is None else number(bits, 3),
+                "" if bits is None else spread,
+            ),
+            (
+                tr("Parameters", "Parâmetros"),
+                unknown if run.parameters is None else short(run.parameters),
+                shape(run),
+            ),
+            None
+            if tokens is None
+            else (
+                tr("Trained on", "Treinado com"),
+                f"{short(tokens)} tokens",
+                tr(f"{number(last['step'])} steps, {state}", f"{number(last['step'])} passos, {state}") if last else "",
+            ),
+            None if seconds is None else (tr("Training time", "Tempo de treino"), duration(seconds), _machine(run)),
+        ),
+        tag("p", verdict(run.evaluation), class_=f"verdict {ours(run)}".strip()),
+    )
+
+
+def _machine(run: RunData) -> str:
+    environment = run.environment or {}
+    device = environment.get("gpu") or environment.get("cpu")
+    return str(device) if device else ""
+
+
+def quality(run: RunData) -> Html:
+    """The model beside the baselines, on the same held-out text."""
+    title = tr("How good it is", "Quão bom ficou")
+    everyone = scores(run.evaluation)
+    if not everyone:
+        return section(
+            "quality",
+            title,
+            missing(
+                tr("the quality on held-out text.", "a qualidade em texto reservado."),
+                tr("prosa evaluate measures it.", "prosa evaluate a mede."),
+            ),
+        )
+    evaluation = run.evaluation
+    most = max(score.nats for score in everyone)
+    rows = [
+        [
+            tr("this model", "este modelo") if score.key == "model" else baseline_name(score.key),
+            "–" if score.bits is None else number(score.bits, 3),
+            number(score.nats, 3),
+            bar(score.nats / most if most else 0),
+        ]
+        for score in everyone
+    ]
+    heads = [
+        tr("predictor", "preditor"),
+        tr("bits per byte", "bits por byte"),
+        tr("nats per token", "nats por token"),
+        "",
+    ]
+    ours_at = next((i for i, score in enumerate(everyone) if score.key == "model"), None)
+    tokens, n_bytes, documents = (figure(evaluation, key) for key in ("tokens", "bytes", "documents"))
+    sample = ", ".join(
+        f"{number(value)} {name}"
+        for value, name in (
+            (documents, tr("documents", "documentos")),
+            (tokens, "tokens"),
+            (n_bytes, "bytes"),
+        )
+        if value is not None
+    )
+    caption = tr(
+        "Held-out text that no training saw; lower is better", "Texto reservado, que nenhum treino viu; menor é melhor"
+    )
+    perplexity = figure(evaluation, "perplexity")
+    return section(
+        "quality",
+        title,
+        table(f"{caption}: {sample}" if sample else caption, heads, rows, ours=ours_at),
+        None if perplexity is None else tag("p", _perplexity(number(perplexity, 2))),
+        tag("p", _explanation(), class_="note"),
+    )
+
+
+def _perplexity(value: str) -> str:
+    return tr(
+        f"Perplexity {value}: on average the model hesitates as if among this many equally likely tokens.",
+        f"Perplexidade {value}: em média o modelo hesita como se fosse entre este número de tokens "
+        "igualmente prováveis.",
+    )
+
+
+def _explanation() -> str:
+    return tr(
+        "Bits per byte is how many bits the model would need to store each byte of the text: stored plainly, a byte "
+        "takes 8. It does not depend on the tokenizer. Uniform gives every token the same chance, unigram counts "
+        "tokens, and the n-grams (interpolated Kneser-Ney) count what follows the last n − 1 tokens; all of them on "
+        "the same training text.",
+        "Bits por byte diz quantos bits o modelo precisaria para guardar cada byte do texto: guardado sem mais, um "
+        "byte ocupa 8. Não depende do tokenizador. O uniforme dá a todos os tokens a mesma chance, o unigrama conta "
+        "os tokens, e os n-gramas (Kneser-Ney interpolado) contam o que segue os últimos n − 1 tokens; todos no "
+        "mesmo texto de treino.",
+    )

@@ -1,0 +1,92 @@
+"""The vocabulary, and how it cuts real sentences."""
+
+from prosa.core.language import number, tr
+from prosa.show.markup import Html, join, tag
+from prosa.show.parts import missing, section, tiles
+from prosa.show.vocabulary import Piece, Vocabulary
+
+COLOURS = 5
+
+
+def vocabulary(found: Vocabulary | None) -> Html:
+    """Size, tokens a word, characters a token; sentences in coloured pieces; the longest tokens."""
+    title = tr("The vocabulary", "O vocabulário")
+    if found is None:
+        return section(
+            "vocabulary",
+            title,
+            missing(
+                tr("the vocabulary.", "o vocabulário."),
+                tr("prosa tokenizer train makes it.", "prosa tokenizer train o faz."),
+            ),
+        )
+    sample = tr(
+        f"on {number(found.words)} held-out words",
+        f"em {number(found.words)} palavras reservadas",
+    )
+    special = ", ".join(found.special)
+    return section(
+        "vocabulary",
+        title,
+        tiles(
+            (
+                tr("Tokens in the vocabulary", "Tokens no vocabulário"),
+                number(found.size),
+                found.kind + (tr(f"; special: {special}", f"; especiais: {special}") if special else ""),
+            ),
+            (tr("Tokens per word", "Tokens por palavra"), number(found.tokens / found.words, 2), sample)
+            if found.words
+            else None,
+            (
+                tr("Characters per token", "Caracteres por token"),
+                number(found.characters / found.tokens, 2),
+                tr(
+                    f"{number(found.bytes / found.tokens, 2)} bytes per token",
+                    f"{number(found.bytes / found.tokens, 2)} bytes por token",
+                ),
+            )
+            if found.tokens
+            else None,
+        ),
+        _sentences(found),
+        _longest(found),
+    )
+
+
+def _longest(found: Vocabulary) -> Html | None:
+    if not found.longest:
+        return None
+    return join(
+        tag("h3", tr("The longest tokens", "Os tokens mais longos")),
+        tag("ul", *(tag("li", visible(word)) for word in found.longest), class_="words"),
+    )
+
+
+def _sentences(found: Vocabulary) -> Html | None:
+    if not found.sentences:
+        return None
+    return join(
+        tag("h3", tr("How it cuts held-out sentences", "Como ele corta frases reservadas")),
+        tag(
+            "p",
+            tr(
+                "Each colour is one token; point at one to see its number.",
+                "Cada cor é um token; aponte para um para ver o seu número.",
+            ),
+            class_="note",
+        ),
+        *(_pieces(sentence) for sentence in found.sentences),
+    )
+
+
+def _pieces(sentence: list[Piece]) -> Html:
+    spans = [
+        tag("span", visible(piece.text), class_=f"p{i % COLOURS}", title=f"id {piece.id}")
+        for i, piece in enumerate(sentence)
+    ]
+    return tag("p", *spans, class_="pieces")
+
+
+def visible(text: str) -> str:
+    """Line ends and tabs drawn, since a piece of a colour cannot show them otherwise."""
+    return text.replace("\n", "⏎").replace("\t", "⇥")
