@@ -1,0 +1,90 @@
+"""How a tokenizer is trained, the control tokens, and the vocabulary size that fits a corpus."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+
+Kind = Literal["bpe", "wordpiece", "unigram", "char", "word-v1", "word-v2"]
+
+END_OF_TEXT = "<|endoftext|>"
+UNKNOWN = "<|unk|>"
+CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>")
+
+# <|role|>content<|end|>: no plain text of the template touches the content, so that encoding the whole string and
+# encoding segment by segment agree.
+CHAT_TEMPLATE = """\
+{%- for message in messages -%}
+{%- if message['role'] not in ['system', 'user', 'assistant', 'tool'] -%}
+{{- raise_exception('unknown role: ' + message['role']) -}}
+{%- endif -%}
+{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{- '<|assistant|>' -}}
+{%- endif -%}
+"""
+
+BYTES_A_TOKEN = 1200
+SMALLEST, LARGEST, MULTIPLE = 512, 32768, 64
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """What to train.
+
+    Args:
+        kind: bpe (byte-level, the default), wordpiece, unigram (byte-level), char, word-v1 or word-v2.
+        vocab_size: entries, special tokens included; 0 = automatic: one for each 1,200 bytes of corpus, from 512 to
+            32,768. char and words hold every character or word of the corpus, and take only 0.
+        min_frequency: bpe and wordpiece do not merge a pair seen fewer times.
+        special_tokens: control tokens; their ids come last, in this order (words: word-v1 has none, word-v2 its two).
+    """
+
+    kind: Kind = "bpe"
+    vocab_size: int = 0
+    min_frequency: int = 2
+    special_tokens: tuple[str, ...] = (END_OF_TEXT, *CHAT_TOKENS)
+
+    def __post_init__(self) -> None:
+        least = 256 + len(self.special_tokens)
+        if self.kind in ("char", "word-v1", "word-v2"):
+            if self.vocab_size:
+                raise UserError(
+                    tr(
+                        f"tokenizer: vocab_size {self.vocab_size} does not apply to {self.kind}, "
+                        "which holds all it sees.",
+                        f"tokenizador: vocab_size {self.vocab_size} não se aplica a {self.kind}, "
+                        "que guarda tudo o que vê.",
+                    ),
+                    tr("Set vocab_size to 0 (automatic).", "Use vocab_size 0 (automático)."),
+                )
+        elif self.vocab_size and self.vocab_size < least:
+            raise UserError(
+                tr(
+                    f"tokenizer: vocab_size {self.vocab_size} is too small.",
+                    f"tokenizador: vocab_size {self.vocab_size} é pequeno demais.",
+                ),
+                tr(
+                    f"256 bytes and {len(self.special_tokens)} special tokens need at least {least}; 0 is automatic.",
+                    f"256 bytes e {len(self.special_tokens)} tokens especiais exigem pelo menos {least}; "
+                    "0 é automático.",
+                ),
+            )
+        if len(set(self.special_tokens)) != len(self.special_tokens) or not all(self.special_tokens):
+            raise UserError(
+                tr(
+                    f"tokenizer: special_tokens has an empty or repeated name: {list(self.special_tokens)}",
+                    f"tokenizador: special_tokens tem nome vazio ou repetido: {list(self.special_tokens)}",
+                )
+            )
+
+
+def automatic_vocab_size(corpus_bytes: int) -> int:
+    """One entry for each 1,200 bytes of corpus (about 300 tokens), a multiple of 64, from 512 to 32,768.
+
+    An entry seen a few hundred times is one a small model can learn: 1 MB gives 832, 11 MB 9,152, 40 MB 32,768.
+    """
+    size = corpus_bytes // BYTES_A_TOKEN // MULTIPLE * MULTIPLE
+    return min(max(size, SMALLEST), LARGEST)
