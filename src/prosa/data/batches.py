@@ -2,9 +2,9 @@
 
 Training: a source's ids are cut into windows of ``context`` inputs (stride = context; the ``context + 1``-th id is the
 last target). In each epoch the cuts begin at another offset and the windows come in another order, a stateless
-permutation of their numbers (``permutation.py``); sources take turns by weight (``mixing.py``). Row r of step s is sample
-s * B + r, and everything about it is computed from that number and the seed: nothing is read or remembered of the steps
-before, and a step's rows are the same for any number of ranks.
+permutation of their numbers (``permutation.py``); sources take turns by weight (``mixing.py``). Row r of step s is
+sample s * B + r, and everything about it is computed from that number and the seed: nothing is read or remembered of
+the steps before, and a step's rows are the same for any number of ranks.
 
     sample i -> (source, j)            mixing: j-th sample of that source
     j -> epoch e = j // n, place p = j % n, with n windows in the source

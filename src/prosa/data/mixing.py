@@ -49,8 +49,8 @@ def implied_epochs(tokens: Sequence[int], shares: Sequence[float], budget: float
     """How many times each source is read when ``budget`` tokens are drawn: share x budget / tokens.
 
     The shares are taken as they stand. GPT-3's table (Brown et al. 2020, table 2.2) prints 60, 22, 8, 8 and 3 %, which
-    sum to 101: read as printed, over 300B tokens, they imply .439 3.474 2.000 .436 3.000 epochs (the table's own .44 2.9
-    1.9 .43 3.4 are not implied by its weights). ``normalize`` first for shares that sum to 1, as training does.
+    sum to 101: read as printed, over 300B tokens, they imply .439 3.474 2.000 .436 3.000 epochs (the table's own .44
+    2.9 1.9 .43 3.4 are not implied by its weights). ``normalize`` first for shares that sum to 1, as training does.
     """
     return [share * budget / n for n, share in zip(tokens, shares, strict=True)]
 

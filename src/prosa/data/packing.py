@@ -41,7 +41,7 @@ def pack_rows(documents: Iterable[Sequence[int]], length: int, end_of_text: int)
             if len(row) == length + 1:
                 yield np.array(row, dtype=np.int64)
                 row = []
-        if row:  # the document ended inside a row
+        if start and row:  # the document ended inside a row
             row.append(end_of_text)
             if len(row) == length + 1:
                 yield np.array(row, dtype=np.int64)

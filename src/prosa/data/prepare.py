@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,7 @@ from prosa.core.progress import Bar, progress, warn
 from prosa.data.index import INDEX, SPLITS, Index, Source, Split, SplitIndex
 from prosa.data.mixing import check_weights
 from prosa.data.writer import SplitWriter
-
-if TYPE_CHECKING:
-    from prosa.tokenizers.protocol import Tokenizer
+from prosa.tokenizers.protocol import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ Documents = Path | Sequence[Path] | Mapping[Split, Iterable[HasText]]
 
 
 def prepare_tokens(
-    sources: Mapping[str, tuple[Documents, float]], tokenizer: "Tokenizer", out: Path, config: DataConfig = DataConfig()
+    sources: Mapping[str, tuple[Documents, float]], tokenizer: Tokenizer, out: Path, config: DataConfig = DataConfig()
 ) -> dict[str, Any]:
     """Encode all documents into the token folder ``out``, whole or not at all (it replaces one that is there).
 
@@ -95,15 +93,16 @@ def prepare_tokens(
 
 
 def _write_split(
-    folder: Path, name: str, split: Split, documents: Documents, tokenizer: "Tokenizer", config: DataConfig, bar: Bar
+    folder: Path, name: str, split: Split, documents: Documents, tokenizer: Tokenizer, config: DataConfig, bar: Bar
 ) -> SplitIndex:
     writer, empty = SplitWriter(folder, f"{name}-{split}", tokenizer.vocab_size, config.shard_tokens), 0
     with closing(writer):
         for texts, sizes in _batches(_documents(documents, split), config.batch_bytes, name):
             kept = [(text, size) for text, size in zip(texts, sizes, strict=True) if size]
             empty += len(texts) - len(kept)
-            flat, offsets = tokenizer.encode_batch([text for text, _ in kept])
-            writer.add(*_with_endings(flat, offsets, tokenizer.end_of_text), [size for _, size in kept])
+            if kept:
+                flat, offsets = tokenizer.encode_batch([text for text, _ in kept])
+                writer.add(*_with_endings(flat, offsets, tokenizer.end_of_text), [size for _, size in kept])
             bar.advance(sum(sizes) / 1e6, f"{name} {split}")
         found = writer.finish()
     if empty:

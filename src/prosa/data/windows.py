@@ -25,7 +25,7 @@ def count_windows(n: int, length: int, stride: int) -> int:
 
 
 def sliding_windows(ids: ArrayLike, length: int, stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All windows of ``ids``: inputs and targets, int64 (windows, length), ``targets[w, t]`` following ``inputs[w, t]``.
+    """All windows of ``ids``: inputs and targets, int64 (windows, length); ``targets[w, t]`` follows ``inputs[w, t]``.
 
     Args:
         ids: shape (n,); with n <= length there are no windows and both arrays are (0, length).
