@@ -1,0 +1,220 @@
+"""One batch before step 1, so that too little memory or a failing compiler shows at once; and what "auto" becomes.
+
+It changes nothing: gradients are dropped, the optimizer makes no step, torch's generators are put back.
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from prosa.core.errors import UserError
+from prosa.core.language import duration, number, size, tr
+from prosa.core.progress import say, warn
+from prosa.data.batches import Batch
+from prosa.train.config import TrainConfig
+from prosa.train.memory import Memory, estimate, free_memory
+from prosa.train.objectives import Objective
+from prosa.train.optimizers import Optimizer
+from prosa.train.speed import synchronize
+from prosa.train.step import Precision, accumulate, rows
+from prosa.train.wrapping import Compiled, missing_for_compile
+
+PROBE_TOKENS = 2048
+BFLOAT16_GAIN = 1.2  # a smaller gain is within the noise, and not worth the digits
+COMPILE_PAYS_AFTER = 300.0  # seconds of training; compiling takes up to 35
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What "auto" became. Saved in checkpoints: a resumed run must compute as it began."""
+
+    micro_batch: int
+    precision: Precision
+    compile: bool
+    device: str
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What the dry run found."""
+
+    resolved: Resolved
+    runner: Any
+    """The model, compiled or not: what the objective is given."""
+    memory: Memory
+    tokens_per_second: float
+
+
+def dry_run(
+    model: nn.Module,
+    objective: Objective,
+    batch: Batch,
+    optimizer: Optimizer,
+    config: TrainConfig,
+    steps_left: int,
+    known: Resolved | None,
+) -> DryRun:
+    """Settle what is "auto" (unless ``known``), check the memory, and time a micro-batch.
+
+    Args:
+        batch: a whole step's; the sequences must be alike in length.
+        steps_left: for the time that training will take.
+        known: what an earlier session settled; it is kept.
+
+    Raises:
+        UserError: a step will not fit the free memory.
+    """
+    device = next(model.parameters()).device
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            return _dry_run(model, objective, batch, optimizer, config, steps_left, known)
+        finally:
+            model.zero_grad(set_to_none=True)
+
+
+def _dry_run(
+    model: nn.Module,
+    objective: Objective,
+    batch: Batch,
+    optimizer: Optimizer,
+    config: TrainConfig,
+    steps_left: int,
+    known: Resolved | None,
+) -> DryRun:
+    device, context = next(model.parameters()).device, batch.inputs.shape[1]
+    free = free_memory(device)
+    if free is not None:
+        _check_fixed(model, optimizer, free)
+    precision = known.precision if known else _precision(model, objective, batch, config, device)
+    model.zero_grad(set_to_none=True)
+    memory = estimate(model, objective, batch, optimizer, precision, config.loss_chunk)
+    model.zero_grad(set_to_none=True)
+    wanted = known.micro_batch if known else config.micro_batch
+    memory = _fit(memory, free, config, wanted)
+
+    def tokens_per_second(runner: Any) -> float:
+        part = rows(batch, 0, memory.micro_batch, device)
+        return part.inputs.numel() / _time(runner, objective, part, precision)
+
+    runner: Any = model
+    speed, compiled = tokens_per_second(model), False
+    wish = known.compile if known else config.compile
+    seconds = config.batch_size * context * steps_left / speed
+    if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
+        attempt = _compiled(model, device, tokens_per_second)
+        if attempt is not None:
+            (runner, speed), compiled = attempt, True
+    resolved = Resolved(memory.micro_batch, precision, compiled, device.type)
+    _report(memory, free, speed, config.batch_size * context * steps_left / speed, resolved)
+    return DryRun(resolved, runner, memory, speed)
+
+
+def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) -> float:
+    """Seconds of a forward and a backward pass, warm: the second run counts, unless the first was long enough."""
+    device = next(runner.parameters()).device
+    for _ in range(2):
+        start = time.perf_counter()
+        accumulate(runner, objective, part, micro_batch=len(part.inputs), precision=precision, seed=0, step=0)
+        synchronize(device)
+        seconds = time.perf_counter() - start
+        if seconds > 5 and not isinstance(runner, Compiled):
+            break
+    return seconds
+
+
+def _precision(
+    model: nn.Module, objective: Objective, batch: Batch, config: TrainConfig, device: torch.device
+) -> Precision:
+    if config.precision != "auto":
+        return config.precision
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    part = rows(batch, 0, max(1, min(len(batch.inputs), PROBE_TOKENS // batch.inputs.shape[1])), device)
+    slow, fast = (_time(model, objective, part, p) for p in ("float32", "bfloat16"))
+    return "bfloat16" if fast * BFLOAT16_GAIN < slow else "float32"
+
+
+def _compiled(model: nn.Module, device: torch.device, speed_of: Any) -> tuple[Compiled, float] | None:
+    """The compiled model and its speed; None, with a message, where compiling does not work."""
+    why = missing_for_compile(device)
+    if why is None:
+        say(tr("compiling the model (up to a minute)…", "compilando o modelo (até um minuto)…"))
+        try:
+            runner = Compiled(model)
+            return runner, speed_of(runner)
+        except Exception as error:  # whatever a broken tool chain raises: training goes on without it
+            why = str(error).strip().partition("\n")[0]
+    warn(
+        tr(
+            f"torch.compile is off: it needs a C++ compiler that works ({why}). Training goes on, slower.",
+            f"torch.compile desligado: precisa de um compilador C++ que funcione ({why}). O treino segue, mais lento.",
+        )
+    )
+    return None
+
+
+def _check_fixed(model: nn.Module, optimizer: Optimizer, free: int) -> None:
+    """Refuse before even one sequence is tried when gradients and optimizer alone are too much."""
+    need = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad) + optimizer.state_bytes()
+    if need > free:
+        raise _too_big(
+            tr(f"gradients and optimizer state take {size(need)}", f"gradientes e otimizador ocupam {size(need)}"),
+            free,
+            tr("Choose a smaller model.", "Escolha um modelo menor."),
+        )
+
+
+def _fit(memory: Memory, free: int | None, config: TrainConfig, wanted: int) -> Memory:
+    """``memory`` for the micro-batch ``wanted``, or for the largest that fits when it is 0."""
+    sizes = [n for n in range(config.batch_size, 0, -1) if config.batch_size % n == 0]
+    options = [dataclasses.replace(memory, micro_batch=n) for n in sizes]
+    fitting = [option for option in options if free is None or option.to_come <= free]
+    chosen = dataclasses.replace(memory, micro_batch=wanted) if wanted else next(iter(fitting), options[-1])
+    if free is None or chosen.to_come <= free:
+        return chosen
+    advice = []
+    if fitting:
+        n = fitting[0].micro_batch
+        advice.append(
+            tr(f"Set micro_batch to {n} (the result is the same).", f"Use micro_batch {n} (o resultado é o mesmo).")
+        )
+    elif not config.activation_checkpointing:
+        advice.append(tr("Turn on activation_checkpointing.", "Ligue activation_checkpointing."))
+    if not fitting:
+        advice.append(tr("Choose a smaller model or context.", "Escolha um modelo ou contexto menor."))
+    raise _too_big(
+        tr(
+            f"a step with micro-batches of {chosen.micro_batch} takes {chosen.describe()}",
+            f"um passo com micro-lotes de {chosen.micro_batch} ocupa {chosen.describe()}",
+        ),
+        free,
+        " ".join(advice),
+    )
+
+
+def _too_big(what: str, free: int, hint: str) -> UserError:
+    return UserError(
+        tr(
+            f"training will not fit: {what}, but only {size(free)} are free.",
+            f"o treino não cabe: {what}, mas só há {size(free)} livres.",
+        ),
+        hint,
+    )
+
+
+def _report(memory: Memory, free: int | None, speed: float, seconds: float, resolved: Resolved) -> None:
+    room = "" if free is None else tr(f", {size(free)} free", f", {size(free)} livres")
+    how = f"{resolved.device}, {resolved.precision}" + (", torch.compile" if resolved.compile else "")
+    say(
+        tr(
+            f"dry run ({how}, micro-batch {resolved.micro_batch}): {memory.describe()}{room}; "
+            f"{number(speed)} tokens/s, about {duration(seconds)} to go",
+            f"ensaio ({how}, micro-lote {resolved.micro_batch}): {memory.describe()}{room}; "
+            f"{number(speed)} tokens/s, cerca de {duration(seconds)} pela frente",
+        )
+    )

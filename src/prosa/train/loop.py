@@ -1,0 +1,266 @@
+"""The one training loop. Whatever is trained, it is: batch, gradients, step, and now and then a look and a checkpoint.
+
+Exact resume: a step is a function of (weights, optimizer state, step number) alone. Batches and dropout come from
+(seed, step), the learning rate from the step; so a run killed at any moment and resumed ends with the same bits as one
+that was not, on a CPU with the same number of threads.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from prosa.core.config import to_mapping
+from prosa.core.device import choose_device
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.core.progress import Bar, progress, say
+from prosa.data.batches import Batch
+from prosa.train.checkpoint import Position, newest_good, save_checkpoint
+from prosa.train.config import TrainConfig
+from prosa.train.dry_run import DryRun, Resolved, dry_run
+from prosa.train.interrupts import Interrupts
+from prosa.train.metrics import METRICS, MetricsLog, read_metrics
+from prosa.train.objectives import Objective
+from prosa.train.optimizers import Optimizer
+from prosa.train.resume import checkpoint_to_use, go_on
+from prosa.train.schedules import learning_rate_factor
+from prosa.train.speed import flops_per_token, matmul_peak, synchronize
+from prosa.train.step import Losses, accumulate, normalise
+from prosa.train.wrapping import recomputing
+
+CHECKPOINTS = "checkpoints"
+
+
+class StepBatches(Protocol):
+    """Batches as a function of the step, from 0 (``data.batches.Batches``)."""
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step."""
+        ...
+
+
+Validate = Callable[[nn.Module, int], dict[str, float]]
+Sample = Callable[[nn.Module, int], list[dict[str, Any]]]
+
+
+class TrainingDiverged(UserError):
+    """The loss or the gradient is no longer a finite number; nothing of that step was kept."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of a training."""
+
+    steps: int
+    """Steps done, over all sessions."""
+    tokens: int
+    """Input tokens seen, over all sessions."""
+    seconds: float
+    """Wall time, over all sessions."""
+    train: dict[str, Any]
+    """The last ``train`` line of metrics.jsonl."""
+    validation: dict[str, Any]
+    """The last ``validation`` line; empty without ``validate``."""
+    checkpoint: Path
+    """The last checkpoint."""
+    resumed_from: int | None
+    """The step this session began at; None: it began anew."""
+    resolved: Resolved
+    """What "auto" became."""
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    batches: StepBatches,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool,
+    data_fingerprint: str,
+    validate: Validate | None = None,
+    sample: Sample | None = None,
+) -> TrainResult:
+    """Train ``model`` in place for ``config.steps`` steps; writes ``metrics.jsonl`` and ``checkpoints/`` in ``folder``.
+
+    Args:
+        model: with its first weights; float32. It is moved to the device, and left there in evaluation mode.
+        batches: ``at(step)``, ``config.batch_size`` sequences each, all of one length.
+        resume: go on from the newest good checkpoint in ``folder``, or begin anew where there is none.
+        data_fingerprint: of what ``batches`` reads; a run resumes only on the same.
+        validate: model (in evaluation mode, without gradients) and step -> figures for a ``validation`` line.
+        sample: the same -> a list of what ``sample`` lines hold.
+
+    Raises:
+        UserError: it will not fit the memory, the data or the model are not those of the checkpoint, the disk is full,
+            a batch without targets, or (``TrainingDiverged``) a loss or gradient that is not finite.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM; a checkpoint of the last whole step was saved.
+    """
+    device = choose_device(config.device)
+    model.to(device)
+    first = batches.at(0)
+    if len(first.inputs) != config.batch_size:
+        raise UserError(
+            tr(
+                f"the batches have {len(first.inputs)} sequences, but train.batch_size is {config.batch_size}.",
+                f"os lotes têm {len(first.inputs)} sequências, mas train.batch_size é {config.batch_size}.",
+            )
+        )
+    optimizer = Optimizer(model, config)
+    start = Position(0, 0, 0.0, data_fingerprint, to_mapping(config), {}, torch.get_num_threads())
+    resumed = checkpoint_to_use(folder / CHECKPOINTS, resume)
+    known: Resolved | None = None
+    if resumed is not None:
+        start, known = go_on(resumed, start, model, optimizer)
+    with ExitStack() as stack:
+        stack.enter_context(recomputing(model, config.activation_checkpointing))
+        stack.callback(model.eval)
+        model.train()
+        ready = dry_run(model, objective, first, optimizer, config, config.steps - start.step, known)
+        position = replace(start, resolved=to_mapping(ready.resolved))
+        log = stack.enter_context(MetricsLog(folder / METRICS, start.step))
+        label, total = tr("training", "treino"), float(config.steps * first.inputs.numel())
+        bar = stack.enter_context(progress(label, total, "tokens", position.tokens))
+        interrupts = stack.enter_context(Interrupts())
+        run = _Run(model, objective, batches, config, folder, optimizer, ready, log, bar, validate, sample)
+        position, path = run.steps(position, interrupts)
+    lines = read_metrics(folder / METRICS)
+    return TrainResult(
+        steps=position.step,
+        tokens=position.tokens,
+        seconds=position.seconds,
+        train=_last(lines, "train"),
+        validation=_last(lines, "validation"),
+        checkpoint=path,
+        resumed_from=None if resumed is None else start.step,
+        resolved=ready.resolved,
+    )
+
+
+def _last(lines: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next((line for line in reversed(lines) if line["kind"] == kind), {})
+
+
+@dataclass
+class _Run:
+    """A session: everything the steps need."""
+
+    model: nn.Module
+    objective: Objective
+    batches: StepBatches
+    config: TrainConfig
+    folder: Path
+    optimizer: Optimizer
+    ready: DryRun
+    log: MetricsLog
+    bar: Bar
+    validate: Validate | None
+    sample: Sample | None
+
+    def steps(self, position: Position, interrupts: Interrupts) -> tuple[Position, Path]:
+        """Train to the end, or until interrupted."""
+        config, context = self.config, self.batches.at(0).inputs.shape[1]
+        device = next(self.model.parameters()).device
+        dtype = torch.bfloat16 if self.ready.resolved.precision == "bfloat16" else torch.float32
+        share = flops_per_token(self.model, context) / matmul_peak(device, dtype)
+        earlier, began = position.seconds, time.perf_counter()
+        busy, window = 0.0, 0  # seconds and tokens since the last line
+        path = self.folder / CHECKPOINTS / f"step_{position.step}"
+        if position.step == 0:
+            path = self._save(position)
+        while position.step < config.steps:
+            step, before = position.step + 1, time.perf_counter()
+            batch = self.batches.at(step - 1)
+            losses, norm = self._step(step, batch)
+            synchronize(device)
+            busy, window = busy + time.perf_counter() - before, window + batch.inputs.numel()
+            tokens = position.tokens + batch.inputs.numel()
+            position = replace(position, step=step, tokens=tokens, seconds=earlier + time.perf_counter() - began)
+            last = step == config.steps
+            if last or step % config.log_every == 0:
+                rate = window / busy
+                self.log.write(
+                    "train",
+                    step,
+                    loss=losses.mean,
+                    lr=config.lr * learning_rate_factor(step, config),
+                    grad_norm=norm,
+                    tokens=tokens,
+                    tokens_per_second=rate,
+                    seconds=position.seconds,
+                    share_of_peak=rate * share,
+                    **{name: value / losses.targets for name, value in losses.extra.items()},
+                )
+                busy, window = 0.0, 0
+            self.bar.advance(batch.inputs.numel(), f"loss {losses.mean:.3f}")
+            self._look(step, last)
+            if last or interrupts.requested or (config.checkpoint_every and step % config.checkpoint_every == 0):
+                position = replace(position, seconds=earlier + time.perf_counter() - began)
+                path = self._save(position)
+            if interrupts.requested and not last:
+                say(
+                    tr(
+                        f"stopped; saved {path}. Go on with --resume auto.",
+                        f"parado; salvei {path}. Continue com --resume auto.",
+                    )
+                )
+                raise KeyboardInterrupt
+        return position, path
+
+    def _step(self, step: int, batch: Batch) -> tuple[Losses, float]:
+        """One optimizer step; the losses and the norm of the gradient before clipping."""
+        config, resolved = self.config, self.ready.resolved
+        self.optimizer.set_lr(learning_rate_factor(step, config))
+        losses = accumulate(
+            self.ready.runner,
+            self.objective,
+            batch,
+            micro_batch=resolved.micro_batch,
+            precision=resolved.precision,
+            seed=config.seed,
+            step=step,
+        )
+        norm = normalise(self.model, losses.targets, config.clip)
+        if not (math.isfinite(losses.total) and math.isfinite(norm)):
+            raise self._diverged(step, losses.mean, norm)
+        self.optimizer.step()
+        self.model.zero_grad(set_to_none=True)
+        return losses, norm
+
+    def _look(self, step: int, last: bool) -> None:
+        """Validation and samples when they are due; they change neither the model nor any later random number."""
+        config, model = self.config, self.model
+        model.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            if self.validate and (last or (config.eval_every and step % config.eval_every == 0)):
+                self.log.write("validation", step, **self.validate(model, step))
+            if self.sample and (last or (config.sample_every and step % config.sample_every == 0)):
+                for sample in self.sample(model, step):
+                    self.log.write("sample", step, **sample)
+        model.train()
+
+    def _save(self, position: Position) -> Path:
+        folder = self.folder / CHECKPOINTS
+        return save_checkpoint(folder, self.model, self.optimizer, position, self.config.keep_checkpoints)
+
+    def _diverged(self, step: int, loss: float, norm: float) -> TrainingDiverged:
+        good = newest_good(self.folder / CHECKPOINTS)
+        return TrainingDiverged(
+            tr(
+                f"training diverged at step {step}: the loss is {loss:g} and the gradient's norm {norm:g}. That step "
+                f"was not taken; the last good checkpoint is {good}.",
+                f"o treino divergiu no passo {step}: a perda é {loss:g} e a norma do gradiente {norm:g}. Esse passo "
+                f"não foi dado; o último checkpoint bom é {good}.",
+            ),
+            tr(
+                "Lower train.lr, lengthen train.warmup, or use train.precision float32; then go on with --resume auto.",
+                "Diminua train.lr, aumente train.warmup ou use train.precision float32; depois, --resume auto.",
+            ),
+        )

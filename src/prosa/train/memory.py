@@ -1,0 +1,120 @@
+"""What a training step needs of memory, known before the first one.
+
+Weights, gradients and optimizer state follow from shapes. Activations are measured: what autograd keeps for the
+backward pass of one sequence, counted tensor by tensor, times the sequences of a micro-batch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prosa.core.language import size, tr
+from prosa.data.batches import Batch
+from prosa.train.objectives import Objective
+from prosa.train.optimizers import Optimizer
+from prosa.train.step import Precision, accumulate, rows
+from prosa.train.wrapping import blocks
+
+MARGIN = 1.25  # temporaries of single operations, fragmentation
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes, for micro-batches of ``micro_batch`` sequences."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations_a_sequence: int
+    logits: int
+    """A chunk's logits, their softmax and their gradient."""
+    micro_batch: int
+
+    @property
+    def activations(self) -> int:
+        """Of a micro-batch, logits included, with a margin for temporaries."""
+        return int(MARGIN * self.activations_a_sequence * self.micro_batch) + self.logits
+
+    @property
+    def to_come(self) -> int:
+        """All but the weights, which are there already."""
+        return self.gradients + self.optimizer + self.activations
+
+    def describe(self) -> str:
+        """One line for the user."""
+        total = size(self.weights + self.to_come)
+        parts = [size(n) for n in (self.weights, self.gradients, self.optimizer, self.activations)]
+        return tr(
+            f"{total} (weights {parts[0]}, gradients {parts[1]}, optimizer {parts[2]}, activations {parts[3]})",
+            f"{total} (pesos {parts[0]}, gradientes {parts[1]}, otimizador {parts[2]}, ativações {parts[3]})",
+        )
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes a process can still get on ``device``; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    found: list[int] = []
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+        group = Path("/sys/fs/cgroup")  # a container's own limit
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        if limit != "max":
+            found.append(int(limit) - int((group / "memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        pass
+    return min(found, default=None)
+
+
+def activations(model: nn.Module, objective: Objective, batch: Batch, precision: Precision) -> int:
+    """Bytes that autograd keeps from the forward to the backward pass of ``batch``, weights not counted.
+
+    A storage kept by several operations counts once. Leaves the gradients of ``batch`` in the parameters.
+    """
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    def keep_inputs(_: nn.Module, args: tuple[Any, ...]) -> None:
+        for value in args:  # all that activation checkpointing keeps of a block
+            if isinstance(value, Tensor):
+                keep(value)
+
+    hooks = [block.register_forward_pre_hook(keep_inputs) for block in blocks(model)]
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            accumulate(model, objective, batch, micro_batch=len(batch.inputs), precision=precision, seed=0, step=0)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(kept.values())
+
+
+def estimate(
+    model: nn.Module, objective: Objective, batch: Batch, optimizer: Optimizer, precision: Precision, chunk: int
+) -> Memory:
+    """The memory of a step at a micro-batch of one sequence; ``dataclasses.replace`` it for more."""
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    gradients = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    one = rows(batch, 0, 1, next(model.parameters()).device)
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", 0)
+    return Memory(
+        weights=weights,
+        gradients=gradients,
+        optimizer=optimizer.state_bytes(),
+        activations_a_sequence=activations(model, objective, one, precision),
+        logits=chunk * vocabulary * (12 if precision == "float32" else 10),
+        micro_batch=1,
+    )

@@ -1,0 +1,52 @@
+"""What the loop minimises: a batch in, the sum of its losses out. Pretraining is ``NextToken``."""
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.data.batches import IGNORE, Batch
+from prosa.train.loss import chunked_cross_entropy
+
+
+class Objective(Protocol):
+    """A training task. Sums, not means, so that micro-batches with unequal masks add up to the whole batch."""
+
+    def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
+        """The sum of the losses (a scalar with a gradient), over how many targets, and other sums over targets."""
+        ...
+
+
+class NextToken:
+    """Cross-entropy of every next token, in nats (Shannon 1948; Bengio et al. 2003).
+
+    Args:
+        loss_chunk: tokens whose logits exist at the same time (``TrainConfig.loss_chunk``).
+    """
+
+    def __init__(self, loss_chunk: int = 2048) -> None:
+        self.loss_chunk = loss_chunk
+
+    def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
+        """See ``Objective``; ``model`` has ``hidden`` and ``head`` as ``models.gpt.GPT``.
+
+        Raises:
+            UserError: no position of the batch has a target, so that there is nothing to learn from.
+        """
+        targets_N = batch.targets.reshape(-1)
+        there_N = targets_N != IGNORE
+        count = int(there_N.sum())
+        if count == 0:
+            raise UserError(
+                tr("a batch has no targets: every position is masked.", "um lote não tem alvos: tudo está mascarado."),
+                tr(
+                    "Check the data: a step needs at least one token to predict.",
+                    "Confira os dados: é preciso ao menos um token a prever.",
+                ),
+            )
+        hidden_NC = model.hidden(batch.inputs, documents_BT=batch.documents).flatten(0, 1)
+        if count < len(targets_N):
+            hidden_NC, targets_N = hidden_NC[there_N], targets_N[there_N]
+        total = chunked_cross_entropy(model.head, list(model.parameters()), hidden_NC, targets_N, self.loss_chunk)
+        return total, count, {}
