@@ -1,0 +1,224 @@
+"""How well a model predicts a text, in figures that can be compared: beside counting, and with their uncertainty.
+
+    nats per token = Σ nats / tokens;  perplexity = exp(nats per token);  bits per byte = Σ nats / (bytes · ln 2)
+
+Bits per byte is the only one of the three that can be compared between tokenizers: its bytes are those of the UTF-8
+text. The interval is a bootstrap over documents, the units that are drawn independently; a text of a single document is
+cut into equal runs of tokens instead, which says how steady the figure is within that text and nothing of other texts.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prosa.core.errors import UserError
+from prosa.core.interval import bootstrap_ratio
+from prosa.core.language import number, tr
+from prosa.core.progress import progress, warn
+from prosa.data.shards import TokenFolder
+from prosa.evaluate.baselines import NAMES, baseline_nats, training_documents
+from prosa.evaluate.loss import token_losses
+from prosa.tokenizers.protocol import Tokenizer
+
+MAX_RUNS, MIN_RUN = 32, 16  # a single document is cut into at most 32 runs, of at least 16 tokens
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of one model on one text. Baselines are nats a token on the same tokens, None where not measured."""
+
+    nats_per_token: float
+    bits_per_byte: float
+    tokens: int
+    bytes: int
+    documents: int
+    interval: tuple[float, float] | None  # 95 %, of bits per byte; None: the text is too short for one
+    interval_over: Literal["documents", "windows"]
+    baselines: dict[str, float | None]
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats per token): the number of equally likely tokens that would be as hard to guess."""
+        return math.exp(min(self.nats_per_token, 700.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``prosa evaluate --json`` prints and ``evaluation.json`` holds."""
+        return {
+            "nats_per_token": self.nats_per_token,
+            "bits_per_byte": self.bits_per_byte,
+            "perplexity": self.perplexity,
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+            "documents": self.documents,
+            "interval": None if self.interval is None else list(self.interval),
+            "interval_over": self.interval_over,
+            "baselines": dict(self.baselines),
+            "verdict": self.verdict(),
+        }
+
+    def verdict(self) -> str:
+        """One or two sentences: whether the model predicts this text better than counting does."""
+        measured = {name: nats for name, nats in self.baselines.items() if nats is not None}
+        if not measured:
+            return tr(
+                "There is nothing to compare with: the baselines need the training text.",
+                "Não há com o que comparar: as referências precisam do texto de treino.",
+            )
+        best = min(measured, key=lambda name: measured[name])
+        mine, its, gap = (
+            number(x, 3) for x in (self.nats_per_token, measured[best], abs(self.nats_per_token - measured[best]))
+        )
+        name = _name(best)
+        if self.nats_per_token >= measured[best]:
+            return tr(
+                f"The model does not beat counting: {mine} nats per token, {gap} worse than {name} ({its}) fitted to "
+                "the same training text. It needs more text, more steps or a smaller model.",
+                f"O modelo não supera a simples contagem: {mine} nats por token, {gap} pior que {name} ({its}) "
+                "com o mesmo texto de treino. Precisa de mais texto, de mais passos ou de um modelo menor.",
+            )
+        text = tr(
+            f"The model beats every baseline: {mine} nats per token, {gap} better than {name} ({its}).",
+            f"O modelo supera todas as referências: {mine} nats por token, {gap} melhor que {name} ({its}).",
+        )
+        if self.interval is None:
+            return text + tr(
+                " The text is too short to say how sure that is.", " O texto é curto demais para dizer com que certeza."
+            )
+        if self.interval[1] < measured[best] * self.bits_per_byte / self.nats_per_token:
+            return text + tr(" The whole 95% interval is better too.", " O intervalo de 95% inteiro também é melhor.")
+        return text + tr(
+            " But the 95% interval reaches it: it may be chance.", " Mas o intervalo de 95% a alcança: pode ser acaso."
+        )
+
+
+def _name(baseline: str) -> str:
+    names = {
+        "uniform": tr("the uniform guess", "o palpite uniforme"),
+        "unigram": tr("the unigram", "o unigrama"),
+        "kn2": tr("the Kneser-Ney bigram", "o bigrama Kneser-Ney"),
+        "kn3": tr("the Kneser-Ney trigram", "o trigrama Kneser-Ney"),
+    }
+    return names.get(baseline) or tr(f"the Kneser-Ney {baseline[2:]}-gram", f"o {baseline[2:]}-grama Kneser-Ney")
+
+
+def evaluate_documents(
+    model: Any,
+    tokenizer: Tokenizer,
+    documents: Iterable[str],
+    *,
+    train_tokens: Path | None,
+    context: int | None = None,
+    stride: int | None = None,
+    batch: int = 16,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Evaluation:
+    """Measure ``model`` on texts it was not trained on.
+
+    Args:
+        model: a ``models.gpt.GPT``, on the device where it shall compute.
+        documents: one text each; empty ones are left out.
+        train_tokens: the token folder it was trained on, for the baselines; None: they stay None.
+        context, stride, batch, precision: as ``loss.token_losses``.
+
+    Raises:
+        UserError: there is no text; the tokenizer does not match the model or the token folder; and what
+            ``token_losses`` and ``TokenFolder`` raise.
+    """
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise UserError(
+            tr(
+                f"the tokenizer has {number(tokenizer.vocab_size)} ids, the model knows "
+                f"{number(model.config.vocab_size)}: they do not match.",
+                f"o tokenizador tem {number(tokenizer.vocab_size)} ids e o modelo conhece "
+                f"{number(model.config.vocab_size)}: não combinam.",
+            ),
+            tr("Use the tokenizer of the model's own folder.", "Use o tokenizador da pasta do próprio modelo."),
+        )
+    folder = None if train_tokens is None else TokenFolder(train_tokens)
+    if folder is not None and folder.tokenizer_fingerprint != tokenizer.fingerprint:
+        raise UserError(
+            tr(
+                f"{train_tokens} was made with another tokenizer.",
+                f"{train_tokens} foi feita com outro tokenizador.",
+            ),
+            tr("Give the folder the model was trained on.", "Dê a pasta com que o modelo foi treinado."),
+        )
+    ids, sizes = _encode(tokenizer, documents)
+    tokens = sum(len(d) for d in ids)
+    losses: list[NDArray[np.float64]] = []
+    with progress(tr("evaluating", "avaliando"), tokens, "tokens") as bar:
+        for nats in token_losses(
+            model,
+            ids,
+            end_of_text=tokenizer.end_of_text,
+            context=context,
+            stride=stride,
+            batch=batch,
+            precision=precision,
+        ):
+            losses.append(nats)
+            bar.advance(len(nats))
+    interval, over = _interval(losses, ids, sizes, tokenizer)
+    total = float(sum(nats.sum() for nats in losses))
+    baselines: dict[str, float | None] = dict.fromkeys(NAMES)
+    if folder is not None:
+        baselines |= baseline_nats(
+            training_documents(folder), ids, vocab_size=tokenizer.vocab_size, end_of_text=tokenizer.end_of_text
+        )
+    return Evaluation(
+        nats_per_token=total / tokens,
+        bits_per_byte=total / (sum(sizes) * math.log(2)),
+        tokens=tokens,
+        bytes=sum(sizes),
+        documents=len(ids),
+        interval=interval,
+        interval_over=over,
+        baselines=baselines,
+    )
+
+
+def _encode(tokenizer: Tokenizer, documents: Iterable[str]) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Ids (n,) and UTF-8 bytes of every text that has any token."""
+    ids, sizes, unknown = [], [], 0
+    for text in documents:
+        found = np.array(tokenizer.encode(text), dtype=np.int64)
+        if len(found):
+            ids.append(found)
+            sizes.append(len(text.encode("utf-8")))
+            unknown += int((found == tokenizer.unknown).sum()) if tokenizer.unknown is not None else 0
+    if not ids:
+        raise UserError(
+            tr("there is no text to evaluate on.", "não há texto para avaliar."),
+            tr("Give a file with text: --text FILE.", "Dê um arquivo com texto: --text ARQUIVO."),
+        )
+    if unknown:
+        warn(
+            tr(
+                f"{number(unknown)} tokens are unknown to this tokenizer: what it cannot write costs the model too "
+                "little, and bits per byte looks better than it is.",
+                f"{number(unknown)} tokens são desconhecidos deste tokenizador: o que ele não sabe escrever custa "
+                "pouco demais ao modelo, e os bits por byte parecem melhores do que são.",
+            )
+        )
+    return ids, sizes
+
+
+def _interval(
+    losses: Sequence[NDArray[np.float64]], ids: Sequence[NDArray[np.int64]], sizes: Sequence[int], tokenizer: Tokenizer
+) -> tuple[tuple[float, float] | None, Literal["documents", "windows"]]:
+    """95 % interval of bits per byte, and over what it was drawn."""
+    if len(losses) > 1:
+        bits = np.array([nats.sum() for nats in losses]) / math.log(2)
+        return bootstrap_ratio(bits, sizes), "documents"
+    runs = min(MAX_RUNS, len(losses[0]) // MIN_RUN)
+    if runs < 2:
+        return None, "windows"
+    lengths = np.array([len(tokenizer.token_bytes(int(i))) for i in ids[0]], dtype=np.float64)
+    lengths *= sizes[0] / max(lengths.sum(), 1.0)  # where tokens do not spell the text exactly
+    bits = np.array([part.sum() for part in np.array_split(losses[0], runs)]) / math.log(2)
+    return bootstrap_ratio(bits, [part.sum() for part in np.array_split(lengths, runs)]), "windows"
