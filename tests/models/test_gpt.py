@@ -141,7 +141,7 @@ def test_untrained_loss_is_near_ln_v(name: str) -> None:
 def test_gpt2_initialisation() -> None:
     torch.manual_seed(0)
     config = GPTConfig(vocab_size=500, context=64, n_layer=8, n_head=4, d_model=128, shape="classic")
-    deviations = {name: float(p.std()) for name, p in GPT(config).named_parameters() if p.ndim == 2}
+    deviations = {name: p.std().item() for name, p in GPT(config).named_parameters() if p.ndim == 2}
     residual = ("attention.out.weight", "feedforward.down.weight")
     assert sum(name.endswith(residual) for name in deviations) == 16
     for name, deviation in deviations.items():
@@ -207,12 +207,14 @@ def test_all_problems_are_told_at_once_each_with_an_offer() -> None:
     set_language("en")
     with pytest.raises(UserError) as error:
         GPT(dataclasses.replace(CLASSIC, n_head=5, n_kv_head=5, head_dim=0, positions="rotary", dropout=1.5))
-    assert "5 heads of 6 are 30 wide, not d_model 32: use d_model 30, or n_head 4 with head_dim 8" in str(error.value)
+    assert "5 heads do not divide d_model 32: use n_head 4, or d_model 35" in str(error.value)
     assert "no rotary positions: use learned, sinusoidal, none" in str(error.value)
     assert "dropout is 1.5" in str(error.value)
     for changes, offer in (
         ({"n_kv_head": 3}, "use n_kv_head 2"),
         ({"head_dim": 7}, "use head_dim 8"),
+        ({"n_head": 5, "n_kv_head": 5, "head_dim": 0}, "use n_head 4, or d_model 35"),
+        ({"n_head": 5, "n_kv_head": 5, "qk_norm": False}, "use n_head 4, or d_model 35"),
         ({"positions": "learned"}, "use rotary"),
     ):
         with pytest.raises(UserError, match=offer):
@@ -220,6 +222,7 @@ def test_all_problems_are_told_at_once_each_with_an_offer() -> None:
     for changes, offer in (
         ({"n_kv_head": 2}, "use n_kv_head 4 or shape modern"),
         ({"qk_norm": True}, "use qk_norm false"),
+        ({"head_dim": 16}, "4 heads of 16 are 64 wide, not d_model 32: use n_head 2, or d_model 64"),
         ({"n_layer": 0, "vocab_size": -1}, "vocab_size is -1.*n_layer is 0"),
     ):
         with pytest.raises(UserError, match=offer):

@@ -30,7 +30,7 @@ PUBLISHED = {
 }
 UNBUILDABLE = {
     "gpt3-1.3b": "use n_head 16, or d_model 3072",
-    "gpt3-13b": "use d_model 5120, or n_head 20 with head_dim 257",
+    "gpt3-13b": "use d_model 5120",
 }
 
 

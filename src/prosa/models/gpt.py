@@ -13,9 +13,7 @@ The head is the embedding itself when ``tied``. Shapes: B batch, T tokens, C = d
 """
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +21,7 @@ from torch import Tensor, nn
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.models.gpt_config import GPTConfig
 from prosa.nn.attention import Attention, document_mask
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
@@ -30,130 +29,9 @@ from prosa.nn.feedforward import MLP, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import positions_in_documents, rotation, sinusoidal
 
+__all__ = ["GPT", "INIT_STD", "GPTConfig", "too_long"]
+
 INIT_STD = 0.02
-
-
-@dataclass(frozen=True)
-class GPTConfig:
-    """A decoder's shape. What is left at 0, None or "auto" is worked out from the rest and then stands in the field.
-
-    Making one never fails, so that impossible shapes can be counted; ``check`` (and so ``GPT``) refuses them.
-    """
-
-    vocab_size: int
-    context: int  # longest text, in tokens
-    n_layer: int
-    n_head: int  # query heads
-    d_model: int  # width of the residual stream
-    n_kv_head: int = 0  # key-value heads; 0: n_head
-    head_dim: int = 0  # width of a head; 0: d_model / n_head
-    d_ff: int = 0  # width of the feed-forward layer; 0: 4 d_model, or (modern) 8/3 d_model up to a multiple of 32
-    shape: Literal["classic", "modern"] = "modern"
-    positions: Literal["auto", "learned", "sinusoidal", "none", "rotary"] = "auto"  # auto: learned, or (modern) rotary
-    qk_norm: bool | None = None  # norm queries and keys; None: yes if modern
-    tied: bool = True  # the head is the embedding
-    dropout: float = 0.0  # on embeddings, attention weights and what each half of a block adds
-    norm_eps: float = 0.0  # 0: 1e-5, or (modern) 1e-6
-    rope_theta: float = 10000.0  # base of the rotary angles
-
-    def __post_init__(self) -> None:
-        modern = self.shape == "modern"
-        worked_out = {
-            "n_kv_head": self.n_kv_head or self.n_head,
-            "head_dim": self.head_dim or (self.d_model // self.n_head if self.n_head > 0 else 0),
-            "d_ff": self.d_ff or (math.ceil(8 * self.d_model / 3 / 32) * 32 if modern else 4 * self.d_model),
-            "positions": ("rotary" if modern else "learned") if self.positions == "auto" else self.positions,
-            "qk_norm": modern if self.qk_norm is None else self.qk_norm,
-            "norm_eps": self.norm_eps or (1e-6 if modern else 1e-5),
-        }
-        for name, value in worked_out.items():
-            object.__setattr__(self, name, value)
-
-    def check(self) -> None:
-        """Refuse a shape that cannot be built.
-
-        Raises:
-            UserError: every problem found, each with what would fit.
-        """
-        problems = [
-            tr(f"{name} is {getattr(self, name)}, must be at least 1", f"{name} é {getattr(self, name)}, mínimo 1")
-            for name in ("vocab_size", "context", "n_layer", "n_head", "d_model", "n_kv_head", "d_ff")
-            if getattr(self, name) < 1
-        ]
-        if not problems:
-            problems += [p for p in (self._heads(), self._key_value_heads(), self._positions()) if p]
-        if not 0 <= self.dropout < 1:
-            problems.append(
-                tr(f"dropout is {self.dropout}, must be in [0, 1)", f"dropout é {self.dropout}, deve estar em [0, 1)")
-            )
-        if problems:
-            raise UserError(
-                tr("this model cannot be built: ", "este modelo não pode ser construído: ") + "; ".join(problems),
-                tr("Change these values in the recipe or the flags.", "Mude esses valores na receita ou nas opções."),
-            )
-
-    def _heads(self) -> str | None:
-        """The classic shape cuts d_model into heads exactly; the modern one only needs even heads to turn."""
-        inner = self.n_head * self.head_dim
-        if self.shape == "modern":
-            if self.head_dim >= 2 and self.head_dim % 2 == 0:
-                return None
-            even = max(2, self.head_dim + self.head_dim % 2)
-            return tr(
-                f"head_dim {self.head_dim} must be even for rotary positions: use head_dim {even}",
-                f"head_dim {self.head_dim} precisa ser par nas posições rotativas: use head_dim {even}",
-            )
-        if inner == self.d_model:
-            return None
-        offers = [f"d_model {inner if self.head_dim > 0 else self.n_head}"]
-        if self.head_dim > 0 and self.d_model % self.head_dim == 0:
-            offers.insert(0, f"n_head {self.d_model // self.head_dim}")
-        else:
-            heads = _nearest_divisor(self.d_model, self.n_head)
-            offers.append(f"n_head {heads} " + tr("with", "com") + f" head_dim {self.d_model // heads}")
-        offer = tr(", or ", ", ou ").join(offers)
-        return tr(
-            f"{self.n_head} heads of {self.head_dim} are {inner} wide, not d_model {self.d_model}: use {offer}",
-            f"{self.n_head} cabeças de {self.head_dim} têm largura {inner}, e não d_model {self.d_model}: use {offer}",
-        )
-
-    def _key_value_heads(self) -> str | None:
-        if self.shape == "classic" and self.n_kv_head != self.n_head:
-            return tr(
-                f"the classic shape has no grouped key-value heads: use n_kv_head {self.n_head} or shape modern",
-                f"a forma classic não agrupa cabeças de chave e valor: use n_kv_head {self.n_head} ou shape modern",
-            )
-        if self.n_head % self.n_kv_head:
-            offer = _nearest_divisor(self.n_head, self.n_kv_head)
-            return tr(
-                f"{self.n_kv_head} key-value heads do not divide {self.n_head} heads: use n_kv_head {offer}",
-                f"{self.n_kv_head} cabeças de chave e valor não dividem {self.n_head} cabeças: use n_kv_head {offer}",
-            )
-        return None
-
-    def _positions(self) -> str | None:
-        fitting = ("rotary",) if self.shape == "modern" else ("learned", "sinusoidal", "none")
-        if self.positions not in fitting:
-            names = ", ".join(fitting)
-            return tr(
-                f"the {self.shape} shape has no {self.positions} positions: use {names}",
-                f"a forma {self.shape} não tem posições {self.positions}: use {names}",
-            )
-        if self.shape == "classic" and self.qk_norm:
-            return tr(
-                "the classic shape has no QK-norm: use qk_norm false or shape modern",
-                "a forma classic não tem QK-norm: use qk_norm false ou shape modern",
-            )
-        if self.positions == "sinusoidal" and self.d_model % 2:
-            return tr(
-                f"sinusoidal positions need an even d_model: use {self.d_model + 1}",
-                f"posições sinusoidais precisam de d_model par: use {self.d_model + 1}",
-            )
-        return None
-
-
-def _nearest_divisor(whole: int, wanted: int) -> int:
-    return min((n for n in range(1, whole + 1) if whole % n == 0), key=lambda n: abs(n - wanted))
 
 
 class GPT(nn.Module):

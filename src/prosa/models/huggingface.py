@@ -1,0 +1,114 @@
+"""A model as a Hugging Face folder, which ``transformers`` and vLLM open as it is, and back.
+
+``config.json``, ``model.safetensors``, ``generation_config.json`` and, with a tokenizer, its files. Each is written
+beside its place and renamed. ``model.safetensors`` carries the SHA-256 of every tensor in its metadata (key
+``sha256``), so that an altered one is refused by name; folders from elsewhere have none and are taken as they are.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, uint8
+
+from prosa.core.errors import UserError
+from prosa.core.files import read_json, write_json, writing
+from prosa.core.language import tr
+from prosa.models.gpt import GPT
+from prosa.models.huggingface_config import from_config, to_config
+from prosa.models.huggingface_weights import from_weights, to_weights
+from prosa.tokenizers.protocol import Tokenizer
+
+CONFIG = "config.json"
+GENERATION_CONFIG = "generation_config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_CHECKSUMS = "sha256"
+
+
+def save_model(model: GPT, folder: Path, *, tokenizer: Tokenizer | None = None) -> None:
+    """Write the model, in the dtype it has, and the tokenizer when given, to a Hugging Face model folder.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; files that were there before stay whole.
+    """
+    end_of_text = None if tokenizer is None else tokenizer.end_of_text
+    config = to_config(model.config, end_of_text=end_of_text, dtype=model.embedding.weight.dtype)
+    weights = to_weights(model)
+    checksums = json.dumps({name: _sha256(tensor) for name, tensor in weights.items()})
+    with writing(folder / WEIGHTS) as temporary:
+        try:
+            save_file(weights, temporary, metadata={"format": "pt", _CHECKSUMS: checksums})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+    write_json(folder / CONFIG, config)
+    write_json(folder / GENERATION_CONFIG, {"bos_token_id": end_of_text, "eos_token_id": end_of_text})
+    if tokenizer is not None:
+        tokenizer.save(folder)
+
+
+def load_model(folder: Path) -> GPT:
+    """A model from a folder of ours or of GPT-2, Qwen3 or Llama shape from elsewhere; on the CPU, in evaluation mode.
+
+    Weights keep the dtype they are stored in.
+
+    Raises:
+        UserError: a file is missing, truncated or altered, or does not fit the configuration (file and tensor are
+            named), or the configuration asks for what our decoder lacks.
+    """
+    config = from_config(_mapping(folder / CONFIG), str(folder / CONFIG))
+    if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file():
+        shards = set(_mapping(folder / INDEX).get("weight_map", {}).values())
+        where, paths = folder / INDEX, [folder / name for name in sorted(shards)]
+    else:
+        where, paths = folder / WEIGHTS, [folder / WEIGHTS]
+    weights: dict[str, Tensor] = {}
+    for path in paths:
+        weights.update(_read_weights(path))
+    return from_weights(config, weights, str(where)).eval()
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    value = read_json(path)
+    if not isinstance(value, Mapping):
+        raise UserError(tr(f"{path}: expected a JSON object.", f"{path}: esperava um objeto JSON."))
+    return value
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, each checked against its checksum where the file has them."""
+    if not path.is_file():
+        raise UserError(
+            tr(f"{path} is missing.", f"falta {path}."),
+            tr(
+                "A model folder needs model.safetensors; other formats are not read.",
+                "Uma pasta de modelo precisa de model.safetensors; outros formatos não são lidos.",
+            ),
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            checksums = json.loads((file.metadata() or {}).get(_CHECKSUMS, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(
+            tr(f"{path} is truncated or damaged: {error}.", f"{path} está truncado ou danificado: {error}."),
+            tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
+        ) from error
+    for name, checksum in checksums.items():
+        if name not in weights or _sha256(weights[name]) != checksum:
+            raise UserError(
+                tr(
+                    f"{path}: tensor {name} was altered (its checksum differs).",
+                    f"{path}: o tensor {name} foi alterado (a soma difere).",
+                ),
+                tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
+            )
+    return weights
+
+
+def _sha256(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.contiguous().view(uint8).numpy().data).hexdigest()
