@@ -4,8 +4,9 @@ It is trusted only after it gave the same ids as the reference on hard texts and
 """
 
 import itertools
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,18 +50,22 @@ def encode_flat(fast: "fastokens.Tokenizer", texts: Sequence[str]) -> tuple[NDAr
     )
 
 
-def open_fast(definition: str, reference: "tokenizers.Tokenizer", texts: Sequence[str]) -> "fastokens.Tokenizer | None":
+def open_fast(
+    definition: dict[str, Any], reference: "tokenizers.Tokenizer", texts: Sequence[str]
+) -> "fastokens.Tokenizer | None":
     """The fast encoder of a tokenizer.json, or None, with a warning, when it cannot be trusted with it.
 
     Args:
+        definition: a tokenizer.json without special tokens.
         reference: the same tokenizer in ``tokenizers``, with ``encode_special_tokens`` set.
         texts: what is about to be encoded; a sample of it is compared, beside ``HARD_TEXTS``.
     """
-    sample = [*HARD_TEXTS, *(text[:SAMPLE_CHARACTERS] for text in texts[:SAMPLE_TEXTS])]
+    added = " a".join(token["content"] for token in definition["added_tokens"])
+    sample = [*HARD_TEXTS, added, *(text[:SAMPLE_CHARACTERS] for text in texts[:SAMPLE_TEXTS])]
     try:
         import fastokens
 
-        fast = fastokens.Tokenizer.from_json_str(definition)
+        fast = fastokens.Tokenizer.from_json_str(json.dumps(definition, ensure_ascii=False))
         ours = split(*encode_flat(fast, sample))
     except UnicodeEncodeError:
         raise

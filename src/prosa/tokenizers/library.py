@@ -135,9 +135,16 @@ class LibraryTokenizer:
     def _fast_encoder(self, texts: Sequence[str]) -> Any:
         """The fast encoder, opened and compared with the reference the first time, or None."""
         if not self._fast_tried:
-            self._fast = fast.open_fast(self._json, self._reference, texts)
+            self._fast = fast.open_fast(self._plain_definition(), self._reference, texts)
             self._fast_tried = True
         return self._fast
+
+    def _plain_definition(self) -> dict[str, Any]:
+        """The tokenizer.json without its special tokens: content never is one, and fastokens wants no gaps."""
+        model = self._definition["model"]
+        vocab = {token: id for token, id in model["vocab"].items() if token not in self.special_tokens}
+        added = [token for token in self._definition.get("added_tokens") or [] if not token["special"]]
+        return {**self._definition, "post_processor": None, "added_tokens": added, "model": {**model, "vocab": vocab}}
 
     def spans(self, text: str) -> list[tuple[int, int, int]]:
         """See ``Tokenizer.spans``."""
