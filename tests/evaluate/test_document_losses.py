@@ -85,7 +85,7 @@ def test_more_context_sees_more(model):
     """With stride 1 a token sees context tokens; the last ones of a text see the same whatever came long before."""
     ending = documents(8)[0]
     tails = [
-        list(token_losses(model, [np.concatenate((start, ending))], end_of_text=EOT, stride=1))[0][-1]
+        next(iter(token_losses(model, [np.concatenate((start, ending))], end_of_text=EOT, stride=1)))[-1]
         for start in (documents(9, 20)[1], documents(31)[0])
     ]
     assert tails[0] == pytest.approx(tails[1], abs=1e-5)
@@ -110,7 +110,9 @@ def test_an_untrained_model_is_near_uniform():
 
 def test_bfloat16_is_near_float32(model):
     texts = documents(64)
-    exact, rough = (document_losses(model, texts, end_of_text=EOT, precision=p).nats[0] for p in ("float32", "bfloat16"))
+    exact, rough = (
+        document_losses(model, texts, end_of_text=EOT, precision=p).nats[0] for p in ("float32", "bfloat16")
+    )
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.05)
 

@@ -1,0 +1,182 @@
+"""The figures of ``prosa evaluate`` from their definitions, on a real token folder and a real (tiny, random) model."""
+
+import json
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+
+from prosa.core.errors import UserError
+from prosa.core.interval import bootstrap_ratio
+from prosa.core.language import set_language
+from prosa.data.prepare import prepare_tokens
+from prosa.data.shards import TokenFolder
+from prosa.evaluate.baselines import NAMES, baseline_nats, training_documents
+from prosa.evaluate.evaluation import Evaluation, evaluate_documents
+from prosa.evaluate.loss import document_losses
+from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.ngram import KneserNey
+
+TRAIN = ["Era uma vez um gato.", "Era uma vez um rato.", "O gato e o rato.", "Uma vez, o rato roeu a roupa."] * 3
+HELD_OUT = ["O rato roeu a roupa do gato.", "Era uma vez a roupa.", "Não há ação."]
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A token a byte, 256 the end of text; with ``unknown`` every byte above 127 is that one."""
+
+    end_of_text: int | None = 256
+    unknown: int | None = None
+    vocab_size: int = 257
+    kind: str = "bytes"
+    fingerprint: str = "bytes"
+
+    def encode(self, text, *, allow_special=False):
+        return [self.unknown if self.unknown and b > 127 else b for b in text.encode()]
+
+    def encode_batch(self, texts):
+        ids = [self.encode(t) for t in texts]
+        offsets = np.cumsum([0, *map(len, ids)], dtype=np.int64)
+        return np.array([i for d in ids for i in d], dtype=np.uint32), offsets
+
+    def token_bytes(self, id):
+        return bytes([id]) if id < 256 else b""
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    set_language("en")
+    yield
+    set_language(None)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(2)
+    return GPT(GPTConfig(vocab_size=257, context=16, n_layer=1, n_head=2, d_model=8))
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "tokens"
+    held_out = [Text(t) for t in HELD_OUT]
+    prepare_tokens({"a": ({"train": [Text(t) for t in TRAIN], "held_out": held_out}, 1.0)}, Bytes(), folder)
+    return folder
+
+
+def test_every_figure_from_its_definition(model, tokens):
+    found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=tokens).to_json()
+    ids = [list(t.encode()) for t in HELD_OUT]
+    nats = document_losses(model, ids, end_of_text=256).nats
+    sizes = [28, 20, 16]
+    assert (found["tokens"], found["bytes"], found["documents"]) == (64, 64, 3)
+    assert found["nats_per_token"] == pytest.approx(nats.sum() / 64)
+    assert found["perplexity"] == pytest.approx(math.exp(nats.sum() / 64))
+    assert found["bits_per_byte"] == pytest.approx(nats.sum() / 64 / math.log(2))
+    assert found["interval"] == pytest.approx(bootstrap_ratio(nats / math.log(2), sizes))
+    assert found["interval"][0] <= found["bits_per_byte"] <= found["interval"][1]
+    assert found["interval_over"] == "documents"
+    assert list(found["baselines"]) == ["uniform", "unigram", "kn2", "kn3", "kn4", "kn5"]
+    assert found["baselines"]["uniform"] == pytest.approx(math.log(257))
+    for order in (2, 5):
+        kn = KneserNey(order, 257, end_of_text=256).fit([list(t.encode()) for t in TRAIN])
+        expected = -np.concatenate([kn.log_probs(d, [256]) for d in ids]).mean()
+        assert found["baselines"][f"kn{order}"] == pytest.approx(expected)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_without_the_training_text_baselines_are_null(model):
+    found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=None).to_json()
+    assert found["baselines"] == dict.fromkeys(NAMES)
+    assert "training text" in found["verdict"]
+
+
+def test_bytes_are_those_of_the_text_and_not_of_the_characters(model):
+    found = evaluate_documents(model, Bytes(), ["ação", ""], train_tokens=None)
+    assert (found.bytes, found.tokens, found.documents) == (6, 6, 1)
+
+
+def test_one_document_has_an_interval_over_its_windows(model):
+    text = " ".join(HELD_OUT)  # 66 bytes: 4 runs of 16 or 17 tokens
+    found = evaluate_documents(model, Bytes(), [text], train_tokens=None)
+    nats = document_losses(model, [list(text.encode())], end_of_text=256).nats[0]
+    assert found.nats_per_token == pytest.approx(nats / 66)
+    assert found.interval_over == "windows"
+    assert found.interval is not None
+    assert found.interval[0] < found.bits_per_byte < found.interval[1]
+    short = evaluate_documents(model, Bytes(), ["Curto demais para isso."], train_tokens=None)
+    assert (short.interval, short.interval_over) == (None, "windows")
+    assert short.to_json()["interval"] is None
+
+
+def test_a_tokenizer_without_end_of_text_still_pays_for_the_first_byte(model):
+    tokenizer = Bytes(end_of_text=None)
+    found = evaluate_documents(model, tokenizer, ["ab"], train_tokens=None)
+    rest = document_losses(model, [[97, 98]], end_of_text=None).nats[0]
+    assert found.tokens == 2
+    assert found.nats_per_token * 2 == pytest.approx(rest)
+    assert rest > math.log(257)  # ln V for "a", something for "b"
+
+
+def test_baselines_without_end_of_text_have_the_same_conditions():
+    train, ids = [np.array([0, 1, 0, 1, 0, 2])], [np.array([2, 0, 1]), np.array([1])]
+    found = baseline_nats(train, ids, vocab_size=4, end_of_text=None)
+    kn = KneserNey(2, 4).fit(train)
+    expected = 2 * math.log(4) - kn.log_probs([0, 1], [2]).sum()
+    assert found["kn2"] == pytest.approx(expected / 4)
+    assert found["uniform"] == pytest.approx(math.log(4))
+
+
+def test_counting_beats_an_untrained_model_and_it_says_so(model, tokens):
+    found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=tokens)
+    best = min(found.baselines, key=found.baselines.get)
+    assert best.startswith("kn")
+    assert found.nats_per_token > found.baselines[best]
+    assert found.verdict().startswith("The model does not beat counting")
+    set_language("pt-BR")
+    assert found.verdict().startswith("O modelo não supera a simples contagem")
+    assert f"{found.nats_per_token:.3f}".replace(".", ",") in found.verdict()
+
+
+def test_verdicts():
+    base = Evaluation(2.0, 1.0, 100, 50, 5, (0.9, 1.1), "documents", {**dict.fromkeys(NAMES), "kn3": 3.0})
+    assert "1.000 better than the Kneser-Ney trigram (3.000)" in base.verdict()
+    assert base.verdict().endswith("interval is better too.")  # 3.0 nats are 1.5 bits per byte, above 1.1
+    assert "may be chance" in replace(base, interval=(0.5, 1.6)).verdict()
+    assert "too short" in replace(base, interval=None).verdict()
+    assert "does not beat counting" in replace(base, nats_per_token=3.0).verdict()
+    assert replace(base, nats_per_token=1e6).perplexity > 1e300  # not an OverflowError
+
+
+def test_unknown_tokens_are_told(model, capsys):
+    evaluate_documents(model, Bytes(unknown=1), ["ação", "gato"], train_tokens=None)
+    assert "4 tokens are unknown" in capsys.readouterr().err
+    evaluate_documents(model, Bytes(), ["ação", "gato"], train_tokens=None)
+    assert "unknown" not in capsys.readouterr().err
+
+
+def test_a_large_training_text_is_thinned_evenly(tokens, capsys):
+    folder = TokenFolder(tokens)
+    everything = list(training_documents(folder))
+    assert len(everything) == 12
+    half = list(training_documents(folder, max_tokens=folder.totals("train")["tokens"] // 2 + 1))
+    assert [d.tolist() for d in half] == [d.tolist() for d in everything[::2]]
+    assert "one in 2" in capsys.readouterr().err
+
+
+def test_bad_input(model, tokens):
+    with pytest.raises(UserError, match="no text to evaluate"):
+        evaluate_documents(model, Bytes(), ["", ""], train_tokens=None)
+    with pytest.raises(UserError, match="do not match"):
+        evaluate_documents(model, Bytes(vocab_size=258), HELD_OUT, train_tokens=None)
+    with pytest.raises(UserError, match="another tokenizer"):
+        evaluate_documents(model, Bytes(fingerprint="other"), HELD_OUT, train_tokens=tokens)
+    with pytest.raises(UserError, match="context of 17"):
+        evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=None, context=17)
