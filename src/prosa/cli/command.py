@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import prosa
@@ -52,27 +52,36 @@ def run(
     prog: str,
     positional: tuple[str, ...] = (),
     show: Callable[[Any], None],
-    as_json: Callable[[Any], Any] | None = None,
+    as_json: Callable[[Any], Any],
+    fixed: Mapping[str, Any] | None = None,
     examples: str,
 ) -> int:
     """Parse ``argv`` by the signature of ``function``, call it, print its result.
 
     Parameters that are parts of a recipe (``train: TrainConfig``) become ``--train.lr`` and take their defaults from
-    ``--recipe``, then from the environment. ``--lang`` is there for every command, ``--json`` where ``as_json`` is given.
+    ``--recipe``, then from the environment. Every command also has ``--lang`` and ``--json``.
+
+    Args:
+        function: A stage of ``prosa.pipeline``.
+        positional: Parameters given without a flag.
+        show: Prints the result for a person.
+        as_json: The result as plain values; an iterator gives a line an element.
+        fixed: Parameters that the command itself gives and that are no flags.
+        examples: Command lines for ``--help``.
     """
     import tyro
 
     set_language(typing.cast(Lang | None, _language(_option(argv, "--lang"))))
     defaults = _recipe_parts(function, argv)
-    extra: dict[str, tuple[Any, Any]] = {"lang": (Lang | None, None)}
-    if as_json is not None:
-        extra["json"] = (bool, False)
+    extra: dict[str, tuple[Any, Any]] = {"lang": (Lang | None, None), "json": (bool, False)}
     if defaults:
         extra["recipe"] = (str | None, None)
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = []
     for name, parameter in inspect.signature(function).parameters.items():
-        hint = tyro.conf.Positional[hints[name]] if name in positional else hints[name]
+        if name in (fixed or {}):
+            continue
+        hint = Annotated[hints[name], tyro.conf.Positional] if name in positional else hints[name]
         parameters.append(parameter.replace(default=defaults.get(name, parameter.default), annotation=hint))
     for name, (hint, value) in extra.items():
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=hint))
@@ -91,13 +100,15 @@ def run(
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     arguments.pop("lang")
-    wants_json = arguments.pop("json", False)
+    wants_json = arguments.pop("json")
     arguments.pop("recipe", None)
-    result = function(**arguments)
-    if wants_json and as_json is not None:
-        print_json(as_json(result))
-    else:
+    result = function(**arguments, **({} if wants_json else fixed or {}))
+    if not wants_json:
         show(result)
+        return DONE
+    value = as_json(result)
+    for line in value if isinstance(value, Iterator) else [value]:
+        print(json.dumps(line, ensure_ascii=False))
     return DONE
 
 
@@ -111,11 +122,6 @@ def _recipe_parts(function: Callable[..., Any], argv: list[str]) -> dict[str, An
 
     recipe = load_recipe(_option(argv, "--recipe"))
     return {name: getattr(recipe, name) for name in names}
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, ensure_ascii=False))
 
 
 def _option(argv: list[str], name: str) -> str | None:
@@ -155,3 +161,12 @@ def _description(function: Callable[..., Any], examples: str) -> str:
     text = (inspect.getdoc(function) or "").split("Args:")[0].strip()
     indented = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
     return f"{text}\n\nExamples:\n{indented}"
+
+
+def spelled_out_resume(argv: list[str]) -> list[str]:
+    """``--resume`` without a value means that there must be something to resume: ``--resume must``."""
+    if "--resume" not in argv:
+        return argv
+    at = argv.index("--resume") + 1
+    bare = at == len(argv) or argv[at] not in ("auto", "no", "must")
+    return [*argv[:at], "must", *argv[at:]] if bare else argv

@@ -1,12 +1,12 @@
-"""A recipe: every part's configuration, by stage. Its YAML is what ``recipes/*.yaml`` and a run's ``recipe.yaml`` hold."""
+"""A recipe: every part's configuration, by stage. Its YAML is in ``recipes/*.yaml`` and in a run's ``recipe.yaml``."""
 
 from dataclasses import dataclass, field
 
 from prosa.core.config import from_environment, from_mapping, read_yaml, recipe_path
 from prosa.corpus.config import CorpusConfig
-from prosa.data.config import DataConfig
-from prosa.generate.sampling import Sampling
+from prosa.data.prepare import DataConfig
 from prosa.pipeline.model_choice import ModelChoice
+from prosa.pipeline.samples import SampleConfig
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.train.config import TrainConfig
 
@@ -24,7 +24,7 @@ class Recipe:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelChoice = field(default_factory=ModelChoice)
     train: TrainConfig = field(default_factory=TrainConfig)
-    sampling: Sampling = field(default_factory=Sampling)
+    sample: SampleConfig = field(default_factory=SampleConfig)
 
 
 def load_recipe(name: str | None = None) -> Recipe:

@@ -1,0 +1,82 @@
+"""Which model to train: a size by name or one dial, and any part of the shape by hand."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+
+if TYPE_CHECKING:
+    from prosa.models.gpt import GPTConfig
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A size by name or by depth, and what differs from it; 0 and "auto" leave a part as the size has it."""
+
+    size: str = "small"
+    """tiny, small, medium, large, xlarge; gpt2-124m to gpt2-1558m, gpt3-125m to gpt3-175b, llama-7b to llama-65b."""
+    depth: int = 0
+    """In place of a size: the number of layers; the width is 64 times as much."""
+    context: int = 256
+    """Longest text the model reads at once, in tokens; 0: the size's own."""
+    shape: Literal["auto", "classic", "modern"] = "auto"
+    """classic: GPT-2 (LayerNorm, GELU, biases); modern: Qwen3 (RMSNorm, rotary positions, QK-norm, SwiGLU)."""
+    n_layer: int = 0
+    """Layers."""
+    d_model: int = 0
+    """Width."""
+    n_head: int = 0
+    """Query heads."""
+    n_kv_head: int = 0
+    """Key-value heads (modern): a divisor of n_head."""
+    head_dim: int = 0
+    """Width of a head."""
+    d_ff: int = 0
+    """Width of the feed-forward layer."""
+    positions: Literal["auto", "learned", "sinusoidal", "none", "rotary"] = "auto"
+    """learned, sinusoidal or none (classic); rotary (modern)."""
+    tied: Literal["auto", "yes", "no"] = "auto"
+    """Whether the output layer is the embedding table."""
+    dropout: float = 0.0
+    """Share of activations dropped in training."""
+
+    def config(self, vocab_size: int) -> "GPTConfig":
+        """The model's shape for a vocabulary.
+
+        Raises:
+            UserError: an unknown size, or a shape that does not fit together (with an offer).
+        """
+        from prosa.models.gpt import GPTConfig
+        from prosa.models.sizes import by_name, dial
+
+        if self.depth < 0:
+            raise UserError(tr(f"model.depth is {self.depth}.", f"model.depth é {self.depth}."))
+        if self.depth:
+            base = dial(self.depth, vocab_size, self.context or 256)
+        else:
+            base = by_name(self.size, vocab_size=vocab_size, context=self.context or None)
+        given = {
+            name: getattr(self, name)
+            for name in ("n_layer", "d_model", "n_head", "n_kv_head", "head_dim", "d_ff", "dropout")
+            if getattr(self, name)
+        }
+        if self.positions != "auto":
+            given["positions"] = self.positions
+        if self.tied != "auto":
+            given["tied"] = self.tied == "yes"
+        shape = base.shape if self.shape == "auto" else self.shape
+        if given.keys() & {"d_model", "n_head"} or shape != base.shape:  # what the size worked out no longer holds
+            worked_out = {
+                "n_kv_head": 0,
+                "head_dim": 0,
+                "d_ff": 0,
+                "qk_norm": None,
+                "norm_eps": 0.0,
+                "positions": "auto",
+            }
+            given = worked_out | given
+        config: GPTConfig = dataclasses.replace(base, shape=shape, **given)
+        config.check()
+        return config

@@ -1,0 +1,172 @@
+"""``prosa pretrain``: token shards -> a base model, a Hugging Face folder in the run's ``base/``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prosa.core.config import write_yaml
+from prosa.core.errors import UserError
+from prosa.core.files import claim, is_complete, mark_complete, read_json, write_json, write_text
+from prosa.core.language import number, tr
+from prosa.core.progress import say
+from prosa.pipeline.model_choice import ModelChoice
+from prosa.pipeline.run import BASE, TOKENIZER, TOKENS
+from prosa.pipeline.samples import SampleConfig, sampler
+from prosa.tokenizers.load import load as load_tokenizer
+from prosa.train.config import TrainConfig
+
+Resume = Literal["no", "auto", "must"]
+LEAST_HELD_OUT = 2  # tokens: one to be predicted
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What ``base/config.resolved.yaml`` holds: a recipe of the parts that training uses."""
+
+    model: ModelChoice
+    train: TrainConfig
+    sample: SampleConfig
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained base model."""
+
+    folder: Path
+    parameters: int
+    figures: dict[str, Any]  # steps, tokens, seconds, the last train and validation lines of metrics.jsonl
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, parameters and figures."""
+        return {"folder": str(self.folder), "parameters": self.parameters, **self.figures}
+
+
+def pretrain(
+    *,
+    data: Path,
+    out: Path,
+    model: ModelChoice = ModelChoice(),
+    train: TrainConfig = TrainConfig(),
+    sample: SampleConfig = SampleConfig(),
+    resume: Resume = "no",
+    force: bool = False,
+) -> Pretrained:
+    """Train a language model from scratch on a token folder.
+
+    Args:
+        data: Token folder (from prosa prepare), or a run that holds one.
+        out: Run folder; the model goes to its base/.
+        model: The model's shape.
+        train: The training.
+        sample: Sample texts during training.
+        resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
+        force: Replace a base/ that is there.
+
+    Raises:
+        UserError: the data is not a token folder or too small, the model does not fit it or the memory, ``out`` is
+            taken, nothing to resume, changed data, training diverged.
+        KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
+    """
+    base = out / BASE
+    ready = _begin(base, resume, force)
+    if ready is not None:
+        return ready
+    import torch
+
+    from prosa.core.environment import environment
+    from prosa.data.batches import Batches
+    from prosa.data.shards import TokenFolder
+    from prosa.models.gpt import GPT
+    from prosa.models.huggingface import save_model
+    from prosa.models.sizes import count_parameters
+    from prosa.pipeline.validation import validator
+    from prosa.train.loop import fit
+    from prosa.train.objectives import NextToken
+
+    tokens = _token_folder(data)
+    folder = TokenFolder(tokens)
+    tokenizer = load_tokenizer(tokens / TOKENIZER)
+    if folder.tokenizer_fingerprint != tokenizer.fingerprint:
+        raise UserError(
+            tr(
+                f"{tokens} was not made with the tokenizer in it.",
+                f"{tokens} não foi feita com o tokenizador que contém.",
+            )
+        )
+    shape = model.config(tokenizer.vocab_size)
+    parameters = count_parameters(shape).total
+    batches = Batches(folder, context=shape.context, batch_size=train.batch_size, seed=train.seed)
+    write_text(base / "config.resolved.yaml", write_yaml(Configuration(model, train, sample)))
+    write_json(base / "env.json", environment())
+    say(
+        tr(
+            f"model: {number(parameters)} parameters, {shape.n_layer} layers, width {shape.d_model}, "
+            f"context {shape.context}",
+            f"modelo: {number(parameters)} parâmetros, {shape.n_layer} camadas, largura {shape.d_model}, "
+            f"contexto {shape.context}",
+        )
+    )
+    torch.manual_seed(train.seed)
+    network = GPT(shape)
+    validate = None
+    if folder.totals("held_out")["tokens"] >= LEAST_HELD_OUT:
+        validate = validator(folder, shape.context, max(1, train.batch_size // 2), train.loss_chunk)
+    result = fit(
+        network,
+        NextToken(train.loss_chunk),
+        batches,
+        train,
+        base,
+        resume=resume != "no",
+        data_fingerprint=batches.fingerprint,
+        validate=validate,
+        sample=sampler(tokenizer, sample) if sample.prompts else None,
+    )
+    save_model(network.cpu(), base, tokenizer=tokenizer)
+    figures = {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "seconds": result.seconds,
+        "epochs": batches.epochs(result.steps),
+        "train": result.train,
+        "validation": result.validation,
+    }
+    write_json(base / "training.json", {"parameters": parameters, **figures})
+    mark_complete(base)
+    return Pretrained(base, parameters, figures)
+
+
+def _begin(base: Path, resume: Resume, force: bool) -> Pretrained | None:
+    """Claim the folder, or find what is to be resumed; a model that is finished is given back as it is."""
+    if resume == "no":
+        claim(base, force=force)
+        return None
+    if is_complete(base):
+        say(tr(f"{base} is complete; nothing to do.", f"{base} está completa; nada a fazer."))
+        figures = read_json(base / "training.json")
+        return Pretrained(base, figures.pop("parameters"), figures)
+    checkpoints = base / "checkpoints"
+    if resume == "must" and not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+        raise UserError(
+            tr(f"there is nothing to resume in {base}.", f"não há o que retomar em {base}."),
+            tr(
+                "Use --resume auto to begin when there is nothing, or leave --resume out.",
+                "Use --resume auto para começar quando não houver nada, ou omita --resume.",
+            ),
+        )
+    if not base.exists():
+        claim(base, force=False)
+    return None
+
+
+def _token_folder(data: Path) -> Path:
+    for folder in (data, data / TOKENS):
+        if (folder / "index.json").is_file():
+            return folder
+    raise UserError(
+        tr(f"{data} is not a token folder.", f"{data} não é uma pasta de tokens."),
+        tr(
+            "Make one with: prosa prepare CORPUS --tokenizer SPEC --out TOKENS",
+            "Faça uma com: prosa prepare CORPUS --tokenizer SPEC --out TOKENS",
+        ),
+    )

@@ -1,0 +1,84 @@
+"""The run folder: where each stage is, and which model a name means."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prosa.core.errors import UserError, unknown
+from prosa.core.files import is_complete
+from prosa.core.language import tr
+
+if TYPE_CHECKING:
+    from prosa.models.gpt import GPT
+    from prosa.tokenizers.protocol import Tokenizer
+
+MODEL_STAGES = ("rl", "dpo", "sft", "base")  # newest first
+CORPUS, TOKENIZER, TOKENS, BASE = "corpus", "tokenizer", "data", "base"
+RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
+
+
+def model_folder(spec: str) -> Path:
+    """The model folder that ``spec`` means: a run (its newest complete stage), ``run:stage``, or any model folder.
+
+    Raises:
+        UserError: there is no such folder, no such stage, or no stage is complete.
+    """
+    path, stage = Path(spec), ""
+    if not path.exists() and ":" in spec:
+        head, _, tail = spec.rpartition(":")
+        if tail not in MODEL_STAGES and Path(head).is_dir():
+            raise unknown(tr("stage", "etapa"), tail, MODEL_STAGES)
+        path, stage = Path(head), tail
+    if not path.is_dir():
+        raise UserError(
+            tr(f"{path} is not a folder.", f"{path} não é uma pasta."),
+            tr(
+                "Give a run folder (runs/mine), a stage of it (runs/mine:base) or a model folder.",
+                "Dê a pasta de uma execução (runs/mine), uma etapa dela (runs/mine:base) ou a pasta de um modelo.",
+            ),
+        )
+    if stage:
+        if not (path / stage / "config.json").is_file():
+            raise UserError(tr(f"{path} has no stage {stage!r}.", f"{path} não tem a etapa {stage!r}."))
+        return path / stage
+    if (path / "config.json").is_file():
+        return path
+    for name in MODEL_STAGES:
+        if is_complete(path / name):
+            return path / name
+    raise UserError(
+        tr(f"{path} holds no finished model.", f"{path} não tem um modelo pronto."),
+        tr(
+            f"Finish it with: prosa build --out {path} --resume auto",
+            f"Termine com: prosa build --out {path} --resume auto",
+        ),
+    )
+
+
+def run_of(model: Path) -> Path | None:
+    """The run folder that a model folder is a stage of, None when it stands alone."""
+    parent = model.resolve().parent
+    return parent if model.resolve().name in MODEL_STAGES and (parent / TOKENS).is_dir() else None
+
+
+def load(spec: str) -> "tuple[GPT, Tokenizer, Path]":
+    """Model, tokenizer and folder of ``spec``.
+
+    Raises:
+        UserError: something is missing, damaged, or the tokenizer does not belong to the model.
+    """
+    from prosa.models.huggingface import load_model
+    from prosa.tokenizers.load import load as load_tokenizer
+
+    folder = model_folder(spec)
+    model = load_model(folder)
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise UserError(
+            tr(
+                f"{folder}: a tokenizer of {tokenizer.vocab_size} ids does not match a model of "
+                f"{model.config.vocab_size}.",
+                f"{folder}: um tokenizador de {tokenizer.vocab_size} ids não combina com um modelo de "
+                f"{model.config.vocab_size}.",
+            )
+        )
+    return model, tokenizer, folder
