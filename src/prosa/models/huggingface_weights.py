@@ -22,7 +22,7 @@ from prosa.nn.positions import sinusoidal
 
 HEAD = "lm_head.weight"
 TABLE = "transformer.wpe.weight"
-_NOT_WEIGHTS = ("attn.bias", "attn.masked_bias", "rotary_emb.inv_freq")  # buffers that old folders hold
+_NOT_WEIGHTS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # buffers that old folders hold
 
 _CLASSIC_BLOCK = {
     "ln_1": ("attention_norm",),
