@@ -115,13 +115,13 @@ def run(
 def _recipe_parts(function: Callable[..., Any], argv: list[str]) -> dict[str, Any]:
     """The parameters of ``function`` that are parts of a recipe, with the values of the recipe in force."""
     hints = typing.get_type_hints(function)
-    names = [name for name, hint in hints.items() if dataclasses.is_dataclass(hint) and name != "return"]
-    if not names:
+    if not any(dataclasses.is_dataclass(hint) for name, hint in hints.items() if name != "return"):
         return {}
-    from prosa.pipeline.recipe import load_recipe
+    from prosa.pipeline.recipe import Recipe, load_recipe
 
+    parts = typing.get_type_hints(Recipe)
     recipe = load_recipe(_option(argv, "--recipe"))
-    return {name: getattr(recipe, name) for name in names}
+    return {name: getattr(recipe, name) for name, hint in hints.items() if parts.get(name) == hint}
 
 
 def _option(argv: list[str], name: str) -> str | None:

@@ -1,6 +1,7 @@
 """A recipe: every part's configuration, by stage. Its YAML is in ``recipes/*.yaml`` and in a run's ``recipe.yaml``."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from prosa.core.config import from_environment, from_mapping, read_yaml, recipe_path
 from prosa.corpus.config import CorpusConfig
@@ -15,10 +16,10 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a build needs but the text, and the text too when ``sources`` names it."""
+    """Everything a build needs but the text, and the text too when ``paths`` names it."""
 
-    sources: tuple[str, ...] = ()
-    """Files and folders of text, relative to the current folder; paths on the command line replace them."""
+    paths: tuple[Path, ...] = ()
+    """Files and folders of text, relative to the current folder; those on the command line replace them."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     data: DataConfig = field(default_factory=DataConfig)
