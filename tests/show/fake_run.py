@@ -69,10 +69,10 @@ CORPUS = {
     "rules": [
         {"rule": "length", "documents": 61, "bytes": 3_411, "examples": [
             {"source": "cartas/bilhete.txt", "excerpt": "Vou já.", "why": "7 < 50"}]},
-        {"rule": "exact_duplicate", "documents": 40, "bytes": 210_220, "examples": [
+        {"rule": "exact_duplicates", "documents": 40, "bytes": 210_220, "examples": [
             {"source": "contos/missa-do-galo-2.txt", "excerpt": "Nunca pude entender a conversação que tive com uma "
              "senhora, há muitos anos, contava eu dezessete, ela trinta.", "why": "contos/missa-do-galo.txt"}]},
-        {"rule": "near_duplicate", "documents": 48, "bytes": 601_772, "examples": [
+        {"rule": "near_duplicates", "documents": 48, "bytes": 601_772, "examples": [
             {"source": "paginas.jsonl:312", "excerpt": "<script>alert('documento')</script> & <b>negrito</b>",
              "why": "paginas.jsonl:17, 0.93"}]},
         {"rule": "repetition", "documents": 3, "bytes": 11_700, "examples": [

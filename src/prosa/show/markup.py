@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 _VOID = frozenset({"meta", "br", "hr"})
 # HTML cannot hold control characters, and UTF-8 cannot hold half a surrogate pair: show their pictures instead.
-_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
-_CONTROLS |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)
+CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+CONTROLS |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)
 
 
 class Html(str):
@@ -21,7 +21,7 @@ Child: TypeAlias = str | int | float | None
 
 def escape(text: str) -> Html:
     """``text`` so that a browser shows exactly it: ``<&>"'`` escaped, control characters and lone surrogates drawn."""
-    return text if isinstance(text, Html) else Html(html.escape(text.translate(_CONTROLS), quote=True))
+    return text if isinstance(text, Html) else Html(html.escape(text.translate(CONTROLS), quote=True))
 
 
 def join(*children: Child) -> Html:

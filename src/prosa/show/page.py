@@ -38,7 +38,7 @@ def page(run: RunData, found: Vocabulary | None) -> str:
         tag("title", title),
         tag("style", Html(_file("report.css"))),
     )
-    drawn = json.dumps({key: json.loads(figure.to_json()) for key, figure in figures.items()}, ensure_ascii=False)
+    drawn = json.dumps({key: json.loads(figure.to_json()) for key, figure in figures.items()})
     body = tag(
         "body",
         tag(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from prosa.core.language import language, number, tr
+from prosa.core.language import language, tr
 from prosa.show.markup import Child, Html, tag
 
 Figures = dict[str, go.Figure]  # by the id of the place they are drawn in
@@ -76,22 +76,3 @@ def plot(key: str, figure: go.Figure, alternative: str, figures: Figures) -> Htm
 def fold(summary: str, *content: Child) -> Html:
     """Content that is folded until its summary is clicked."""
     return tag("details", tag("summary", summary), *content)
-
-
-def short(value: float) -> str:
-    """A count as people say it: 1.2 million, 850 thousand; exact below 10,000."""
-    if value >= 1e9:
-        return f"{number(value / 1e9, 2)} {tr('billion', 'bi')}"
-    if value >= 1e6:
-        return f"{number(value / 1e6, 2)} {tr('million', 'mi')}"
-    return number(value)
-
-
-def percent(share: float) -> str:
-    """0.1234 as 12.3%."""
-    return f"{number(100 * share, 1)}%"
-
-
-def scientific(value: float) -> str:
-    """0.0003 as 3.00e-04, with the language's decimal mark."""
-    return f"{value:.2e}".replace(".", tr(".", ","))

@@ -4,6 +4,7 @@ A colour is the name of a CSS variable of ``report.css`` ("var(--series-1)"): ``
 dark value when it draws. Axis titles and legends are in the language in force.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,9 @@ import plotly.graph_objects as go
 
 from prosa.core.language import language, number, tr
 from prosa.show.load import RunData, figure
-from prosa.show.verdict import baseline_name, bits_per_token_nat, scores
+from prosa.show.markup import escape
+from prosa.show.verdict import bits_per_token_nat, scores
+from prosa.show.words import baseline_name
 
 POINTS = 1500  # a curve's points in the file: no screen shows more
 HEIGHT = 380
@@ -64,7 +67,7 @@ def loss_plot(run: RunData) -> go.Figure | None:
     ends = [min([*steps, *seen]), max([*steps, *seen])]
     places = spread([score.nats for score in baselines], LABEL_GAP * (high - low))
     for score, place in zip(baselines, places, strict=True):
-        name = baseline_name(score.key)
+        name = escape(baseline_name(score.key))  # plotly reads some markup in names
         line(
             ends,
             [score.nats] * 2,
@@ -85,6 +88,7 @@ def loss_plot(run: RunData) -> go.Figure | None:
             font={"size": 12, "color": "var(--muted)"},
         )
     plot.update_yaxes(range=[low, high])
+    plot.update_xaxes(range=_with_room(ends))
     plot.update_layout(margin={"r": 112 if baselines else 16}, height=440)
     return plot
 
@@ -113,15 +117,15 @@ def series(lines: Sequence[dict[str, Any]], key: str) -> tuple[list[float], list
     return [step for step, _ in pairs], [value for _, value in pairs]
 
 
-def smooth(values: Sequence[float], share: float = 0.02) -> list[float]:
-    """Exponential moving average with a window of ``share`` of the values, corrected for its start (Adam's way)."""
-    keep = 1 - 1 / max(1.0, share * len(values))
-    average, weight, result = 0.0, 0.0, []
-    for value in values:
-        average = keep * average + (1 - keep) * value
-        weight = keep * weight + (1 - keep)
-        result.append(average / weight)
-    return result
+def smooth(values: Sequence[float], share: float = 0.04) -> list[float]:
+    """Mean over a centred window of ``share`` of the values; near the start, where they fall fast, a narrower one.
+
+    At the end the window is one-sided: the last smoothed value is the mean of the last ``share / 2`` of the values.
+    """
+    n, sums = len(values), [0.0, *itertools.accumulate(values)]
+    most = round(share * n / 2)
+    reach = [min(most, i) for i in range(n)]
+    return [(sums[min(i + r + 1, n)] - sums[i - r]) / (min(i + r + 1, n) - (i - r)) for i, r in enumerate(reach)]
 
 
 def thin(x: Sequence[float], y: Sequence[float], most: int = POINTS) -> tuple[list[float], list[float]]:
@@ -161,6 +165,12 @@ def _factor_of(validation: Sequence[dict[str, Any]]) -> float | None:
         if loss and bits:
             return bits / loss
     return None
+
+
+def _with_room(ends: Sequence[float]) -> list[float]:
+    """An axis range a little wider than the data, so that nothing is drawn on its edge."""
+    room = 0.015 * (ends[1] - ends[0]) or 0.5
+    return [ends[0] - room, ends[1] + room]
 
 
 _AXIS = {"gridcolor": "var(--grid)", "linecolor": "var(--grid)", "zeroline": False, "ticks": "", "automargin": True}
@@ -212,6 +222,8 @@ def _stacked(*rows: tuple[tuple[list[float], list[float]], str, str], from_zero:
             "title": {"text": name, "standoff": 8},
         }
         plot.update_layout({f"yaxis{suffix}": axis})
+    every = [step for (x, _), _, _ in rows for step in x]
+    plot.update_xaxes(range=_with_room([min(every), max(every)]))
     plot.update_layout(xaxis_anchor=f"y{len(rows) if len(rows) > 1 else ''}", showlegend=False)
     plot.update_layout(height=220 * len(rows) + 40, margin={"t": 12})
     return plot

@@ -6,20 +6,7 @@ from typing import Any
 
 from prosa.core.language import number, tr
 from prosa.show.load import figure
-
-
-def baseline_name(key: str) -> str:
-    """``kn3`` as people call it: trigram."""
-    names = {
-        "uniform": tr("uniform", "uniforme"),
-        "unigram": tr("unigram", "unigrama"),
-        "kn1": tr("unigram (KN)", "unigrama (KN)"),
-        "kn2": tr("bigram", "bigrama"),
-        "kn3": tr("trigram", "trigrama"),
-    }
-    if key.startswith("kn") and key[2:].isdigit():
-        return names.get(key, tr(f"{key[2:]}-gram", f"{key[2:]}-grama"))
-    return names.get(key, key)
+from prosa.show.words import baseline_name
 
 
 @dataclass(frozen=True)
@@ -88,7 +75,7 @@ def verdict(evaluation: dict[str, Any] | None) -> str:
     else:
         mine, its = number(model.nats, 3), number(best.nats, 3)
         unit_en, unit_pt = "nats per token", "nats por token"
-    if model.nats > best.nats:
+    if model.nats >= best.nats:
         return tr(
             f"The model loses to counting: {mine} {unit_en}, against {its} for the best baseline ({name}). "
             "It needs more text or more training steps.",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from prosa.core.errors import UserError
 from prosa.show.load import RunData
+from prosa.tokenizers.load import load
+from prosa.tokenizers.pieces import Piece, pieces
 from prosa.tokenizers.protocol import Tokenizer
 
 SENTENCES = 4
@@ -13,11 +15,11 @@ LONGEST = 24
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One token of a text: its id and the text it adds."""
+class Cut:
+    """A stretch of a text that tokens cover: one id, several where tokens share a character, none for a gap."""
 
-    id: int
     text: str
+    ids: tuple[int, ...]
 
 
 @dataclass
@@ -32,23 +34,30 @@ class Vocabulary:
     words: int = 0
     characters: int = 0
     bytes: int = 0
-    sentences: list[list[Piece]] = field(default_factory=list)
+    sentences: list[list[Cut]] = field(default_factory=list)
 
 
-def piece_text(content: bytes) -> str:
-    r"""A token's bytes as text; where they are a part of a character, as ``\xc3``."""
-    return content.decode("utf-8", errors="backslashreplace")
-
-
-def pieces(tokenizer: Tokenizer, text: str) -> list[Piece]:
-    """``text`` cut into its tokens, each with the text it adds."""
-    return [Piece(id, piece_text(tokenizer.token_bytes(id))) for id in tokenizer.encode(text)]
+def cuts(pieces: Sequence[Piece], text: str) -> list[Cut]:
+    """``text`` cut where its tokens meet. Joined, the cuts are the text again, whatever the tokenizer leaves out."""
+    found: list[tuple[int, int, list[int]]] = []
+    for piece in pieces:
+        if found and piece.start < found[-1][1]:  # a character's bytes fell into several tokens
+            start, end, ids = found.pop()
+            found.append((start, max(end, piece.end), [*ids, piece.id]))
+        else:
+            found.append((piece.start, piece.end, [piece.id]))
+    result, at = [], 0
+    for start, end, ids in [*found, (len(text), len(text), [])]:
+        if start > at:
+            result.append(Cut(text[at:start], ()))
+        if ids:
+            result.append(Cut(text[start:end], tuple(ids)))
+        at = max(at, end)
+    return result
 
 
 def read_vocabulary(run: RunData) -> Vocabulary | None:
     """The run's tokenizer measured on its held-out documents; None when there is no tokenizer that loads."""
-    from prosa.tokenizers.load import load
-
     if run.tokenizer is None:
         return None
     try:
@@ -61,8 +70,8 @@ def read_vocabulary(run: RunData) -> Vocabulary | None:
 def measure(tokenizer: Tokenizer, texts: Sequence[str]) -> Vocabulary:
     """Count tokens, words (runs of non-spaces), characters and bytes of ``texts``, and cut a few sentences."""
     special = set(tokenizer.special_tokens.values())
-    entries = {piece_text(tokenizer.token_bytes(id)) for id in range(tokenizer.vocab_size) if id not in special}
-    words = sorted((t for t in entries if any(c.isalpha() for c in t) and "\\x" not in t), key=lambda t: (-len(t), t))
+    words = sorted({word for id in range(tokenizer.vocab_size) if id not in special and (word := _word(tokenizer, id))})
+    words.sort(key=len, reverse=True)
     result = Vocabulary(tokenizer.kind, tokenizer.vocab_size, list(tokenizer.special_tokens), words[:LONGEST])
     whole = []
     for text in texts:
@@ -74,8 +83,17 @@ def measure(tokenizer: Tokenizer, texts: Sequence[str]) -> Vocabulary:
         result.characters += len(text)
         result.bytes += len(text.encode("utf-8"))
         whole.append(text)
-    result.sentences = [pieces(tokenizer, sentence) for sentence in choose_sentences(whole)]
+    result.sentences = [cuts(pieces(tokenizer, s), s) for s in choose_sentences(whole)]
     return result
+
+
+def _word(tokenizer: Tokenizer, id: int) -> str | None:
+    """What the token adds to a text, if that is whole characters and a letter among them."""
+    try:
+        text = tokenizer.token_bytes(id).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text.strip() if any(c.isalpha() for c in text) else None
 
 
 def choose_sentences(texts: Sequence[str], n: int = SENTENCES) -> list[str]:

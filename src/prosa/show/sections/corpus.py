@@ -5,7 +5,8 @@ from typing import Any
 from prosa.core.language import number, size, tr
 from prosa.show.load import RunData, figure
 from prosa.show.markup import Html, join, tag
-from prosa.show.parts import bar, fold, missing, percent, section, table
+from prosa.show.parts import bar, fold, missing, section, table
+from prosa.show.words import language_name, percent, rule_name
 
 EXAMPLES = 5
 EXCERPT = 400  # characters of an example
@@ -28,21 +29,6 @@ def corpus(run: RunData) -> Html:
     return section(
         "corpus", title, _flow(report), _rules(report), _languages(report), _formats(report), _problems(report)
     )
-
-
-def rule_name(rule: str) -> str:
-    """A rule as people call it; one that has no name here keeps its own."""
-    names = {
-        "empty": tr("empty", "vazio"),
-        "length": tr("too short or too long", "curto ou longo demais"),
-        "too_short": tr("too short", "curto demais"),
-        "too_long": tr("too long", "longo demais"),
-        "repetition": tr("repetitive", "repetitivo"),
-        "language": tr("other language", "outro idioma"),
-        "exact_duplicate": tr("exact duplicate", "duplicata exata"),
-        "near_duplicate": tr("near duplicate", "quase duplicata"),
-    }
-    return names.get(rule, rule.replace("_", " "))
 
 
 def _both(mapping: Any) -> tuple[float, float]:
@@ -145,22 +131,6 @@ def _languages(report: dict[str, Any]) -> Html | None:
             rows,
         ),
     )
-
-
-def language_name(code: str) -> str:
-    """A language's name by its ISO 639-1 code; a code without a name here stays."""
-    names = {
-        "pt": tr("Portuguese", "português"),
-        "en": tr("English", "inglês"),
-        "es": tr("Spanish", "espanhol"),
-        "fr": tr("French", "francês"),
-        "it": tr("Italian", "italiano"),
-        "gl": tr("Galician", "galego"),
-        "de": tr("German", "alemão"),
-        "la": tr("Latin", "latim"),
-        "None": tr("unknown", "desconhecido"),
-    }
-    return names.get(code, code)
 
 
 def _formats(report: dict[str, Any]) -> Html | None:

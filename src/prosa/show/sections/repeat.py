@@ -4,6 +4,8 @@ import shlex
 from pathlib import PurePath
 from typing import Any
 
+import yaml
+
 from prosa.core.language import tr
 from prosa.show.load import RunData
 from prosa.show.markup import Html, join, tag
@@ -22,6 +24,18 @@ def command(environment: dict[str, Any] | None) -> str | None:
     return shlex.join([str(words[0]), *rest])
 
 
+def again_command(run: RunData) -> str:
+    """The build that repeats the run from its resolved recipe, into a folder beside it."""
+    try:
+        named = bool(dict(yaml.safe_load(run.recipe or "") or {}).get("sources"))
+    except (yaml.YAMLError, TypeError, ValueError):
+        named = False
+    texts = [] if named else [tr("TEXTS", "TEXTOS")]
+    recipe = run.recipe_file.as_posix() if run.recipe_file is not None else ""
+    out = (run.folder.parent / f"{run.name}-2").as_posix()
+    return shlex.join(["prosa", "build", *texts, "--recipe", recipe, "--out", out])
+
+
 def repeat(run: RunData) -> Html:
     """Everything needed to repeat the run."""
     typed = command(run.environment)
@@ -35,15 +49,8 @@ def repeat(run: RunData) -> Html:
     again = None
     if run.recipe_file is not None:
         again = join(
-            tag("p", tr("Or from the configuration below:", "Ou a partir da configuração abaixo:")),
-            tag(
-                "pre",
-                tag(
-                    "code",
-                    shlex.join(["prosa", "build", tr("TEXTS", "TEXTOS"), "--recipe", run.recipe_file.as_posix()])
-                    + f" --out {shlex.quote((run.folder.parent / (run.name + '-2')).as_posix())}",
-                ),
-            ),
+            tag("p", tr("Or, from the whole configuration below:", "Ou, a partir da configuração inteira abaixo:")),
+            tag("pre", tag("code", again_command(run))),
         )
     return section(
         "repeat",

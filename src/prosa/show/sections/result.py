@@ -3,8 +3,9 @@
 from prosa.core.language import duration, number, tr
 from prosa.show.load import RunData, figure
 from prosa.show.markup import Html, join, tag
-from prosa.show.parts import bar, missing, section, short, table, tiles
-from prosa.show.verdict import baseline_name, interval, scores, verdict
+from prosa.show.parts import bar, missing, section, table, tiles
+from prosa.show.verdict import interval, scores, verdict
+from prosa.show.words import baseline_name, short
 
 
 def shape(run: RunData) -> str:
@@ -45,7 +46,9 @@ def headline(run: RunData) -> Html:
         )
     else:
         spread = tr("no interval", "sem intervalo")
-    if documents is not None:
+    if (run.evaluation or {}).get("interval_over") == "windows":
+        spread += tr(", over windows of one held-out text", ", em janelas de um texto reservado")
+    elif documents is not None:
         spread += tr(
             f", over {number(documents)} held-out documents", f", em {number(documents)} documentos reservados"
         )
@@ -65,8 +68,8 @@ def headline(run: RunData) -> Html:
             None
             if tokens is None
             else (
-                tr("Trained on", "Treinado com"),
-                f"{short(tokens)} tokens",
+                tr("Tokens trained on", "Tokens de treino"),
+                short(tokens),
                 tr(f"{number(last['step'])} steps, {state}", f"{number(last['step'])} passos, {state}") if last else "",
             ),
             None if seconds is None else (tr("Training time", "Tempo de treino"), duration(seconds), _machine(run)),

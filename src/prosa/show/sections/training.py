@@ -6,8 +6,9 @@ from typing import Any
 from prosa.core.language import number, tr
 from prosa.show.load import RunData, figure
 from prosa.show.markup import Html, join, tag
-from prosa.show.parts import Figures, fold, missing, percent, plot, scientific, section, table
+from prosa.show.parts import Figures, fold, missing, plot, section, table
 from prosa.show.plots import loss_plot, schedule_plot, series, smooth, speed_plot
+from prosa.show.words import percent, scientific
 
 MILESTONES = 8
 SAMPLE = 700  # characters of a sample

@@ -1,9 +1,9 @@
 """The vocabulary, and how it cuts real sentences."""
 
 from prosa.core.language import number, tr
-from prosa.show.markup import Html, join, tag
+from prosa.show.markup import Html, escape, join, tag
 from prosa.show.parts import missing, section, tiles
-from prosa.show.vocabulary import Piece, Vocabulary
+from prosa.show.vocabulary import Cut, Vocabulary
 
 COLOURS = 5
 
@@ -70,8 +70,8 @@ def _sentences(found: Vocabulary) -> Html | None:
         tag(
             "p",
             tr(
-                "Each colour is one token; point at one to see its number.",
-                "Cada cor é um token; aponte para um para ver o seu número.",
+                "Each colour is one token; point at one to see its number. An underlined letter took several tokens.",
+                "Cada cor é um token; aponte para um para ver o seu número. Uma letra sublinhada gastou vários tokens.",
             ),
             class_="note",
         ),
@@ -79,11 +79,16 @@ def _sentences(found: Vocabulary) -> Html | None:
     )
 
 
-def _pieces(sentence: list[Piece]) -> Html:
-    spans = [
-        tag("span", visible(piece.text), class_=f"p{i % COLOURS}", title=f"id {piece.id}")
-        for i, piece in enumerate(sentence)
-    ]
+def _pieces(sentence: list[Cut]) -> Html:
+    spans, n = [], 0
+    for cut in sentence:
+        if not cut.ids:
+            spans.append(escape(visible(cut.text)))
+            continue
+        ids = ", ".join(str(id) for id in cut.ids)
+        shared = " shared" if len(cut.ids) > 1 else ""
+        spans.append(tag("span", visible(cut.text), class_=f"p{n % COLOURS}{shared}", title=f"id {ids}"))
+        n += 1
     return tag("p", *spans, class_="pieces")
 
 

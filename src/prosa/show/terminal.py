@@ -1,0 +1,299 @@
+"""What the commands print on stdout for people: tables, coloured pieces, and what to do next."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prosa.core.language import duration, number, size, tr
+from prosa.show.load import RunData, figure, load_run
+from prosa.show.markup import CONTROLS
+from prosa.show.verdict import interval, scores, verdict
+from prosa.show.words import baseline_name, percent, rule_name, short
+from prosa.tokenizers.compare import Comparison
+from prosa.tokenizers.pieces import Piece
+
+PLAIN_WIDTH = 160  # columns where stdout is no terminal
+SHADES = ("cyan", "yellow", "green", "magenta")  # behind black letters; of the 8 that every terminal has
+
+
+class Jsonable(Protocol):
+    """A result that knows its plain values, as ``--json`` prints them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain values."""
+        ...
+
+
+class Check(Protocol):
+    """One line of ``prosa doctor``: ``status`` is ok, warn or bad."""
+
+    @property
+    def name(self) -> str:
+        """What was looked at."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """How it is."""
+        ...
+
+    @property
+    def found(self) -> str:
+        """What there is."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        ...
+
+
+class Built(Protocol):
+    """What a build gives back: its run folder."""
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        ...
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> Table:
+    """Rows of plain text (never rich's markup); columns but those in ``left`` are right-aligned."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for i, head in enumerate(heads):
+        table.add_column(Text(head), justify="left" if i in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell.translate(CONTROLS)) for cell in row))
+    return table
+
+
+def print_pieces(pieces: Sequence[Piece]) -> None:
+    """The pieces of a text side by side, each on its own background; in brackets where there is no colour."""
+    console = _console()
+    coloured = console.is_terminal and not console.no_color
+    text = Text()
+    for i, piece in enumerate(pieces):
+        shown = visible(piece.text)
+        if coloured:
+            text.append(shown, style=f"black on {SHADES[i % len(SHADES)]}")
+        else:
+            text.append(f"[{shown}]")
+        if piece.text.endswith("\n"):
+            text.append("\n")
+    console.print(text, soft_wrap=True)
+    console.print(Text(f"tokens: {number(len(pieces))}"), style="dim")
+
+
+def visible(text: str) -> str:
+    """Spaces, line ends, tabs and control characters drawn, so that a piece shows all it has."""
+    return text.replace(" ", "·").replace("\n", "⏎").replace("\t", "⇥").translate(CONTROLS)
+
+
+def show_comparison(rows: Sequence[Comparison]) -> None:
+    """Tokenizers side by side."""
+    priced = any(row.cost is not None for row in rows)
+    heads = [
+        tr("tokenizer", "tokenizador"),
+        tr("vocabulary", "vocabulário"),
+        "tokens",
+        tr("distinct", "distintos"),
+        tr("chars/token", "caract./token"),
+        "bytes/token",
+        tr("tokens/word", "tokens/palavra"),
+        tr("unknown", "desconh."),
+        tr("longest piece", "maior pedaço"),
+        *([tr("cost", "custo")] if priced else []),
+    ]
+    body = [
+        [
+            row.name,
+            number(row.vocab_size),
+            number(row.tokens),
+            number(row.distinct),
+            number(row.characters_per_token, 2),
+            number(row.bytes_per_token, 2),
+            number(row.fertility, 2),
+            number(row.unknowns),
+            visible(row.longest_piece if len(row.longest_piece) <= 40 else row.longest_piece[:40] + "…"),
+            *([("–" if row.cost is None else number(row.cost, 4))] if priced else []),
+        ]
+        for row in rows
+    ]
+    _console().print(_table(tr("Tokenizers on this text", "Tokenizadores neste texto"), heads, body, left=(0, 8)))
+
+
+def show_corpus(report: Jsonable) -> None:
+    """What was read, what each rule removed, what is left."""
+    plain = report.to_json()
+    console = _console()
+    total = figure(plain, "bytes_in") or 0
+
+    def row(name: str, documents: float | None, n_bytes: float | None) -> list[str]:
+        share = percent((n_bytes or 0) / total) if total else "–"
+        return [name, number(documents or 0), size(n_bytes or 0), share]
+
+    rows = [row(tr("read", "lido"), figure(plain, "documents_in"), total)]
+    for rule in plain.get("rules", ()):
+        if figure(rule, "documents") or figure(rule, "bytes"):
+            rows.append(row(f"– {rule_name(rule['rule'])}", figure(rule, "documents"), figure(rule, "bytes")))
+    rows.append(row(tr("kept", "mantido"), figure(plain, "documents_out"), figure(plain, "bytes_out")))
+    for key, name in (("train", tr("for training", "para treino")), ("held_out", tr("held out", "reservado"))):
+        rows.append(row(f"= {name}", figure(plain, key, "documents"), figure(plain, key, "bytes")))
+    heads = ["", tr("documents", "documentos"), tr("text", "texto"), tr("of all read", "do total lido")]
+    console.print(_table(tr("Corpus", "Corpus"), heads, rows))
+    problems = plain.get("problems", ())
+    if problems:
+        n = number(len(problems))
+        console.print(Text(tr(f"{n} could not be read; the first:", f"{n} não puderam ser lidos; os primeiros:")))
+        for problem in problems[:5]:
+            console.print(Text(f"  {problem['source']}: {problem['why']}".translate(CONTROLS)))
+
+
+def show_tokenizer(trained: Jsonable) -> None:
+    """A trained tokenizer, and how to look at it."""
+    plain = trained.to_json()
+    n, kind, folder = number(plain["vocab_size"]), plain["kind"], plain["folder"]
+    console = _console()
+    console.print(
+        Text(tr(f"{kind} tokenizer of {n} tokens in {folder}", f"Tokenizador {kind} de {n} tokens em {folder}"))
+    )
+    example = tr("Once upon a time", "Era uma vez")
+    _commands(console, shlex.join(["prosa", "tokenizer", "show", "--tokenizer", str(folder), example]))
+
+
+def show_tokens(index: Mapping[str, Any]) -> None:
+    """The sources of a token folder: documents, tokens and bytes of each split."""
+    rows = []
+    for source in index["sources"]:
+        for split, name in (("train", tr("training", "treino")), ("held_out", tr("held out", "reservado"))):
+            part = source["splits"].get(split)
+            if part is not None:
+                counts = [number(part["documents"]), number(part["tokens"]), size(part["bytes"])]
+                ratio = number(part["bytes"] / part["tokens"], 2) if part["tokens"] else "–"
+                rows.append([source["name"], number(source["weight"], 2), name, *counts, ratio])
+    heads = [
+        tr("source", "fonte"),
+        tr("weight", "peso"),
+        tr("split", "parte"),
+        tr("documents", "documentos"),
+        "tokens",
+        tr("text", "texto"),
+        "bytes/token",
+    ]
+    _console().print(_table("Tokens", heads, rows, left=(0, 2)))
+
+
+def show_training(result: Jsonable) -> None:
+    """Where training ended."""
+    plain = result.to_json()
+    rows = []
+    for keys, name, digits in (
+        (("steps",), tr("steps", "passos"), 0),
+        (("tokens",), "tokens", 0),
+        (("train", "loss"), tr("training loss (nats per token)", "perda de treino (nats por token)"), 3),
+        (("validation", "loss"), tr("validation loss (nats per token)", "perda de validação (nats por token)"), 3),
+        (("validation", "bits_per_byte"), tr("validation, bits per byte", "validação, bits por byte"), 3),
+    ):
+        value = figure(plain, *keys)
+        if value is not None:
+            rows.append([name, number(value, digits)])
+    seconds = figure(plain, "seconds")
+    if seconds is not None:
+        rows.append([tr("time", "tempo"), duration(seconds)])
+    _console().print(_table(tr("Training", "Treino"), ["", ""], rows))
+
+
+def show_evaluation(found: Jsonable) -> None:
+    """The model beside the baselines, its interval, and the verdict."""
+    _evaluation(_console(), found.to_json())
+
+
+def _evaluation(console: Console, plain: dict[str, Any]) -> None:
+    rows = []
+    for score in scores(plain):
+        name = tr("this model", "este modelo") if score.key == "model" else baseline_name(score.key)
+        rows.append([name, "–" if score.bits is None else number(score.bits, 3), number(score.nats, 3)])
+    heads = [
+        tr("predictor", "preditor"),
+        tr("bits per byte", "bits por byte"),
+        tr("nats per token", "nats por token"),
+    ]
+    console.print(_table(tr("Held-out text, lower is better", "Texto reservado, menor é melhor"), heads, rows))
+    ends, tokens, documents = interval(plain), figure(plain, "tokens"), figure(plain, "documents")
+    facts = []
+    if ends is not None:
+        low, high = number(ends[0], 3), number(ends[1], 3)
+        facts.append(
+            tr(f"95% interval {low} to {high} bits per byte", f"intervalo de 95%: {low} a {high} bits por byte")
+        )
+    if documents is not None:
+        facts.append(f"{number(documents)} " + tr("documents", "documentos"))
+    if tokens is not None:
+        facts.append(f"{number(tokens)} tokens")
+    perplexity = figure(plain, "perplexity")
+    if perplexity is not None:
+        facts.append(tr("perplexity ", "perplexidade ") + number(perplexity, 2))
+    console.print(Text("; ".join(facts)))
+    console.print(Text(verdict(plain), style="bold"))
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """What ``prosa doctor`` found."""
+    marks = {"ok": "✓", "warn": "!", "bad": "✗"}
+    rows = [[marks.get(check.status, "?"), check.name, check.found, check.advice] for check in checks]
+    heads = ["", tr("what", "o quê"), tr("found", "achado"), tr("advice", "conselho")]
+    _console().print(_table(tr("This machine", "Esta máquina"), heads, rows, left=(0, 1, 2, 3)))
+
+
+def show_build(built: Built | Path) -> None:
+    """What was made, how good it is and what to do next, with commands to copy."""
+    run = load_run(built if isinstance(built, Path) else built.run)
+    console = _console()
+    console.print(Text(made(run), style="bold"))
+    last = run.samples[-1] if run.samples else None
+    if last is not None:
+        prompt, text = str(last.get("prompt") or ""), str(last.get("text") or "").translate(CONTROLS)
+        console.print(Text("\n" + prompt + text.removeprefix(prompt)[:300] + "\n", style="italic"))
+    if run.evaluation is not None:
+        _evaluation(console, run.evaluation)
+    folder = str(run.folder)
+    prompt = str(last.get("prompt") or "") if last is not None else tr("Once upon a time", "Era uma vez")
+    _commands(
+        console,
+        shlex.join(["prosa", "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),
+        shlex.join(["prosa", "report", folder]),
+        shlex.join(["prosa", "evaluate", folder, "--text", tr("another-text.txt", "outro-texto.txt")]),
+    )
+
+
+def made(run: RunData) -> str:
+    """One line on the model: its parameters, what it was trained on, how long it took."""
+    facts = []
+    if run.parameters is not None:
+        facts.append(f"{short(run.parameters)} " + tr("parameters", "parâmetros"))
+    n_bytes, tokens = figure(run.corpus, "train", "bytes"), figure(run.train[-1] if run.train else None, "tokens")
+    if n_bytes is not None:
+        facts.append(size(n_bytes) + tr(" of text", " de texto"))
+    if tokens is not None:
+        facts.append(f"{short(tokens)} tokens " + tr("of training", "de treino"))
+    seconds = figure(run.train[-1] if run.train else None, "seconds")
+    if seconds is not None:
+        facts.append(duration(seconds))
+    return tr(f"A language model in {run.folder}: ", f"Um modelo de linguagem em {run.folder}: ") + ", ".join(facts)
+
+
+def _commands(console: Console, *lines: str) -> None:
+    console.print(Text("\n" + tr("Next:", "E agora:")))
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)

@@ -1,0 +1,64 @@
+"""The words of the report and of the tables: names of rules, languages and baselines, and ways to write numbers."""
+
+from prosa.core.language import number, tr
+
+
+def baseline_name(key: str) -> str:
+    """``kn3`` as people call it: trigram."""
+    names = {
+        "uniform": tr("uniform", "uniforme"),
+        "unigram": tr("unigram", "unigrama"),
+        "kn1": tr("unigram (KN)", "unigrama (KN)"),
+        "kn2": tr("bigram", "bigrama"),
+        "kn3": tr("trigram", "trigrama"),
+    }
+    if key.startswith("kn") and key[2:].isdigit():
+        return names.get(key, tr(f"{key[2:]}-gram", f"{key[2:]}-grama"))
+    return names.get(key, key)
+
+
+def rule_name(rule: str) -> str:
+    """A rule as people call it; one that has no name here keeps its own."""
+    names = {
+        "length": tr("too short", "curto demais"),
+        "language": tr("another language", "outro idioma"),
+        "repetition": tr("repetitive", "repetitivo"),
+        "exact_duplicates": tr("exact duplicates", "duplicatas exatas"),
+        "near_duplicates": tr("near duplicates", "quase duplicatas"),
+    }
+    return names.get(rule, rule.replace("_", " "))
+
+
+def language_name(code: str) -> str:
+    """A language's name by its ISO 639-1 code; a code without a name here stays."""
+    names = {
+        "pt": tr("Portuguese", "português"),
+        "en": tr("English", "inglês"),
+        "es": tr("Spanish", "espanhol"),
+        "fr": tr("French", "francês"),
+        "it": tr("Italian", "italiano"),
+        "gl": tr("Galician", "galego"),
+        "de": tr("German", "alemão"),
+        "la": tr("Latin", "latim"),
+        "None": tr("unknown", "desconhecido"),
+    }
+    return names.get(code, code)
+
+
+def short(value: float) -> str:
+    """A count as people say it: 1.2 million, 850 thousand; exact below 10,000."""
+    if value >= 1e9:
+        return f"{number(value / 1e9, 2)} {tr('billion', 'bi')}"
+    if value >= 1e6:
+        return f"{number(value / 1e6, 2)} {tr('million', 'mi')}"
+    return number(value)
+
+
+def percent(share: float) -> str:
+    """0.1234 as 12.3%."""
+    return f"{number(100 * share, 1)}%"
+
+
+def scientific(value: float) -> str:
+    """0.0003 as 3.00e-04, with the language's decimal mark."""
+    return f"{value:.2e}".replace(".", tr(".", ","))

@@ -1,0 +1,132 @@
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_run import CORPUS, EVALUATION
+
+from prosa.core.language import set_language
+from prosa.show import terminal
+from prosa.tokenizers.compare import Comparison
+from prosa.tokenizers.pieces import Piece
+
+PIECES = [Piece(5, "Não", 0, 3), Piece(6, " [b]\x1b", 3, 8), Piece(7, "\n", 8, 9), Piece(8, r"\xc3", 9, 10)]
+
+
+@dataclass
+class Plain:
+    values: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return self.values
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def cells(text: str) -> list[list[str]]:
+    """Rows of a printed table: cells are two or more spaces apart."""
+    return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines() if line.strip()]
+
+
+def test_pieces_are_in_brackets_where_there_is_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_pieces(PIECES)
+    assert capsys.readouterr().out == "[Não][·[b]␛][⏎]\n[\\xc3]\ntokens: 4\n"
+
+
+def test_pieces_are_coloured_on_a_terminal_but_not_with_no_color(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    terminal.print_pieces(PIECES)
+    out = capsys.readouterr().out
+    backgrounds = re.findall(r"\x1b\[30;(\d+)m", out)
+    assert len(backgrounds) == 4
+    assert all(a != b for a, b in itertools.pairwise(backgrounds))
+    assert re.sub(r"\x1b\[[\d;]*m", "", out) == "Não·[b]␛⏎\n\\xc3\ntokens: 4\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal.print_pieces(PIECES)
+    assert "[Não][·[b]␛]" in capsys.readouterr().out
+
+
+def test_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+    row = Comparison("meu [x]", 8000, 1234, 400, 4.125, 4.25, 1.5, 0, " nascimento", None)
+    terminal.show_comparison([row])
+    assert cells(capsys.readouterr().out)[-1] == [
+        "meu [x]", "8,000", "1,234", "400", "4.12", "4.25", "1.50", "0", "·nascimento",
+    ]  # fmt: skip
+    set_language("pt-BR")
+    terminal.show_comparison([row, Comparison("b", 1, 2, 2, 1.0, 1.0, 1.0, 3, "x", 0.25)])
+    rows = cells(capsys.readouterr().out)
+    assert rows[1][-1] == "custo"
+    assert rows[-2][-2:] == ["·nascimento", "–"]
+    assert rows[-1][-1] == "0,2500"
+
+
+def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show_corpus(Plain(CORPUS))  # type: ignore[arg-type]
+    out = capsys.readouterr().out
+    rows = cells(out)
+    assert ["read", "2,014", "10.5 MB", "100.0%"] in rows
+    assert ["– near duplicates", "48", "601.8 kB", "5.7%"] in rows
+    assert ["= held out", "187", "421.9 kB", "4.0%"] in rows
+    assert "another language" not in out
+    assert "quebrado.pdf: EOF marker not found" in out
+
+
+def test_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
+    set_language("pt-BR")
+    terminal.show_evaluation(Plain(EVALUATION))
+    out = capsys.readouterr().out
+    rows = cells(out)
+    assert ["bigrama", "2,081", "5,013"] in rows
+    assert rows.index(["bigrama", "2,081", "5,013"]) < rows.index(["este modelo", "1,736", "4,182"])
+    assert "intervalo de 95%: 1,710 a 1,763 bits por byte; 187 documentos; 121.400 tokens; perplexidade 65,50" in out
+    assert "O modelo prevê texto que nunca viu melhor" in out
+
+
+def test_build_says_what_was_made_and_what_to_do_next(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run_folder.rename(run_folder.parent / "o meu")
+    terminal.show_build(folder)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "1.57 million parameters, 9.2 MB of text, 8.20 million tokens of training, 9 min 41 s" in out
+    assert "Era uma vez um velho médico" in out
+    assert "1.736 bits per byte, against 1.935" in out
+    for command in (
+        f"prosa generate '{folder}' --prompt 'Era uma vez' --max-tokens 200 --temperature 0.8",
+        f"prosa report '{folder}'",
+        f"prosa evaluate '{folder}' --text another-text.txt",
+    ):
+        assert command in out
+
+
+def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    split = {"documents": 3, "tokens": 1000, "bytes": 3210}
+    terminal.show_tokens({"sources": [{"name": "contos", "weight": 0.7, "splits": {"train": split}}]})
+    assert cells(capsys.readouterr().out)[-1] == ["contos", "0.70", "training", "3", "1,000", "3.2 kB", "3.21"]
+    terminal.show_tokenizer(Plain({"vocab_size": 8000, "kind": "bpe", "folder": "a b"}))
+    out = capsys.readouterr().out
+    assert "bpe tokenizer of 8,000 tokens in a b" in out
+    assert "prosa tokenizer show --tokenizer 'a b'" in out
+    terminal.show_training(Plain({"steps": 10, "seconds": 70.0, "train": {"loss": 3.25}, "validation": {}}))
+    assert cells(capsys.readouterr().out)[2:] == [
+        ["steps", "10"],
+        ["training loss (nats per token)", "3.250"],
+        ["time", "1 min 10 s"],
+    ]
+
+    @dataclass
+    class Check:
+        name: str = "GPU"
+        status: str = "warn"
+        found: str = "none"
+        advice: str = "get [bold]one[/]"
+
+    terminal.show_checks([Check()])
+    assert cells(capsys.readouterr().out)[-1] == ["!", "GPU", "none", "get [bold]one[/]"]
