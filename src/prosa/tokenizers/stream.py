@@ -33,6 +33,11 @@ class Utf8Stream:
         self._shown, self._waiting = self._waiting, []
         return new
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether bytes of an unfinished character are held back."""
+        return bool(self._waiting) or self._utf8.getstate()[0] != b""
+
     def finish(self) -> str:
         """What was held back; the stream can then be used no more."""
         if self._bytewise:

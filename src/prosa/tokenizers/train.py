@@ -23,7 +23,8 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     """A tokenizer learnt from ``texts`` (read once, streaming).
 
     BPE, WordPiece and Unigram learn with ``tokenizers``; BPE and Unigram are byte-level with Qwen2's split pattern,
-    WordPiece splits as BERT and keeps case and accents. Special tokens come after all others.
+    WordPiece splits as BERT and keeps case and accents. Special tokens come after all others. The same texts give the
+    same tokenizer, but for Unigram, whose trainer sums in the order of a hash table: its scores move a little.
 
     Raises:
         UserError: no text, or a text with a lone surrogate (it is named).
@@ -109,4 +110,11 @@ def _learn(texts: Iterator[str], config: TokenizerConfig, size: int) -> dict[str
             trainer = trainers.UnigramTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     learner.train_from_iterator(texts, trainer=trainer)
     definition: dict[str, Any] = json.loads(learner.to_str())
+    if config.kind == "wordpiece":
+        # tokenizers numbers the ##letters as its hash table gives them, anew each time; cutting does not use the order.
+        learnt = sorted(
+            set(definition["model"]["vocab"]) - set(bert.SPECIAL),
+            key=lambda token: (len(token.removeprefix("##")), token),
+        )
+        definition["model"]["vocab"] = {token: id for id, token in enumerate((*bert.SPECIAL, *learnt))}
     return definition
