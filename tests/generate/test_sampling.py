@@ -65,17 +65,15 @@ def test_temperature_on_probabilities(temperature, expected):
     assert rounded(next_probabilities(MARKET.log(), Sampling(temperature=temperature)), 4) == expected
 
 
-@pytest.mark.parametrize(("r", "index"), [(0.39, 0), (0.65, 1), (0.88, 2), (0.95, 3), (0.0, 0), (1 - 2**-53, 3)])
-def test_cumulative_walk(r, index):
-    assert cumulative_walk(MARKET, torch.tensor(r, dtype=torch.float64)).item() == index
+def test_cumulative_walk():
+    r = torch.tensor([0.39, 0.65, 0.88, 0.95, 0.0, 1 - 2**-53], dtype=torch.float64)
+    assert cumulative_walk(MARKET, r).tolist() == [0, 1, 2, 3, 0, 3]
 
 
-def test_cumulative_walk_batched_and_never_at_probability_zero():
-    walk = cumulative_walk(MARKET.expand(4, 4), torch.tensor([0.39, 0.65, 0.88, 0.95]))
-    assert walk.tolist() == [0, 1, 2, 3]
-    gaps = torch.tensor([0.0, 0.5, 0.0, 0.5, 0.0])
-    for r, index in [(0.0, 1), (0.4999, 1), (0.5, 3), (1.0, 3)]:
-        assert cumulative_walk(gaps, torch.tensor(r, dtype=torch.float64)).item() == index
+def test_cumulative_walk_a_row_each_and_never_at_probability_zero():
+    rows = torch.stack([MARKET, MARKET.flip(0), torch.tensor([0.0, 0.5, 0.5, 0.0])])
+    r = torch.tensor([[0.39, 0.95], [0.05, 0.35], [0.0, 1.0]], dtype=torch.float64)
+    assert cumulative_walk(rows, r).tolist() == [[0, 3], [0, 2], [1, 2]]
 
 
 def test_nine_logits_a_thousand_draws():
@@ -96,7 +94,7 @@ def test_our_draws_follow_the_distribution():
     probabilities = next_probabilities(NINE, Sampling())
     key = stream_key(123, [1, 2], 0)
     r = torch.tensor([uniform(key, i) for i in range(20_000)], dtype=torch.float64)
-    counts = torch.bincount(cumulative_walk(probabilities.expand(20_000, 9), r), minlength=9)
+    counts = torch.bincount(cumulative_walk(probabilities, r), minlength=9)
     expected = probabilities.double() * 20_000
     chi_squared = ((counts - expected) ** 2 / expected).sum().item()
     assert chi_squared < 26.1  # 99.9 % of chi-squared with 8 degrees of freedom

@@ -167,16 +167,15 @@ def cumulative_walk(probabilities: Tensor, r: Tensor) -> Tensor:
 
     Args:
         probabilities: (..., V) float, summing to 1 but for rounding (the sum is divided out).
-        r: (...) float in [0, 1).
+        r: (..., N) float in [0, 1], N walks a row.
 
     Returns:
-        (...) int64 token ids. A token of probability 0 is never returned.
+        (..., N) int64 token ids. A token of probability 0 is never returned.
     """
     cumulative = probabilities.cumsum(dim=-1, dtype=torch.float64)
-    aim = r.to(cumulative).unsqueeze(-1) * cumulative[..., -1:]
-    index = torch.searchsorted(cumulative, aim, right=True)
-    last = torch.searchsorted(cumulative, cumulative[..., -1:].contiguous())  # where the sum is reached
-    return torch.minimum(index, last).squeeze(-1)
+    total = cumulative[..., -1:].contiguous()
+    last = torch.searchsorted(cumulative, total)  # where the sum reaches its end
+    return torch.minimum(torch.searchsorted(cumulative, r * total, right=True), last)
 
 
 def stream_key(seed: int, prompt: Sequence[int], sample: int) -> bytes:

@@ -1,0 +1,266 @@
+"""The engine: a model and its tokenizer, prompts in, completions out, many rows at once.
+
+What holds in float32: the same prompt, settings and seed give the same tokens alone or in a batch, with the KV cache or
+without, streamed or not. Two things make it so. Each row draws from a random stream of its own, named by (seed, prompt,
+sample number) and counted by token (sampling.py). And where two choices are so near that rounding could decide, the
+row's logits are computed again in one canonical way (choose.py). In bfloat16 (the default on CUDA) rounding is ten
+thousand times coarser and nothing is computed again: runs may part at near-ties.
+
+Equal prompts give equal completions; for different ones ask for ``samples``. How a prompt is read: prompt.py.
+
+The context's end: a model of context C reads positions 0..C-1 and predicts one token past them, so a prompt of n tokens
+gets at most C - n + 1 tokens, and then ends with reason "length". With ``overflow="slide"`` the older half (rounded up)
+is dropped instead, and the rest is read again from position 0.
+"""
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from prosa.core.device import DeviceName, PrecisionName, choose_device
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.generate.choose import choose
+from prosa.generate.completion import Alternative, Completion, Token
+from prosa.generate.prompt import Prompt, read_prompt
+from prosa.generate.reader import CachedReader, Reader, Rereader
+from prosa.generate.row import Limits, Overflow, Row
+from prosa.generate.sampling import Sampling
+from prosa.generate.writer import Writer
+from prosa.models.gpt import GPT
+from prosa.tokenizers.protocol import Tokenizer
+from prosa.tokenizers.stream import Utf8Stream
+
+MAX_ROWS = 64
+"""Rows in a batch; more are generated one batch after another."""
+CACHE_BYTES = 2**30
+"""And fewer rows where their caches would take more than this."""
+
+PRIMING = 4
+"""Ids of the prompt that may hold the beginning of a character: UTF-8 takes at most four bytes."""
+
+
+class Engine:
+    """Generates text.
+
+    Args:
+        model: moved to the device (in place); its weights keep their precision.
+        device: "auto": CUDA, else MPS, else the CPU. While a model is being trained, give its own.
+        precision: what the model computes in; "auto": bfloat16 on CUDA where the hardware has it, else float32.
+
+    Raises:
+        UserError: the tokenizer does not match the model, or the device is not there.
+    """
+
+    def __init__(
+        self, model: GPT, tokenizer: Tokenizer, *, device: DeviceName = "auto", precision: PrecisionName = "auto"
+    ) -> None:
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise UserError(
+                tr(
+                    f"the tokenizer does not match the model: it has {tokenizer.vocab_size} tokens, "
+                    f"the model {model.config.vocab_size}.",
+                    f"o tokenizador não é o deste modelo: tem {tokenizer.vocab_size} tokens, "
+                    f"e o modelo {model.config.vocab_size}.",
+                ),
+                tr("Use the tokenizer in the model's own folder.", "Use o tokenizador da pasta do próprio modelo."),
+            )
+        self.device = choose_device(device)
+        self.model = model.to(self.device)
+        self.tokenizer = tokenizer
+        if precision == "auto":
+            fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            precision = "bfloat16" if fast else "float32"
+        self.precision = precision
+        self._silent = frozenset(tokenizer.special_tokens.values())
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling | None = None,
+        *,
+        max_tokens: int,
+        samples: int = 1,
+        overflow: Overflow = "stop",
+        use_cache: bool = True,
+    ) -> list[Completion]:
+        """Continue each prompt.
+
+        Args:
+            prompts: texts, or token ids.
+            max_tokens: the most tokens to generate for each.
+            samples: completions of each prompt.
+            overflow: at the context's end "stop", or "slide": forget the older half and go on.
+            use_cache: False reads the whole text again for each token: the same result, slower.
+
+        Returns:
+            ``samples`` completions of the first prompt, then those of the second, …
+
+        Raises:
+            UserError: a prompt is empty and the tokenizer has no end-of-text token, is longer than the context, or has
+                ids that are not the tokenizer's; a count is below 1; the model's weights are not finite.
+        """
+        if isinstance(prompts, str):
+            raise TypeError("prompts is a list of prompts; for one text give [text]")
+        rows = self._rows(prompts, sampling or Sampling(), max_tokens, samples, overflow)
+        size = self._batch_size(rows, max_tokens) if use_cache else MAX_ROWS
+        for start in range(0, len(rows), size):
+            for _ in self._run(rows[start : start + size], sampling or Sampling(), max_tokens, use_cache):
+                pass
+        return [row.completion() for row in rows]
+
+    def stream(
+        self,
+        prompt: Prompt,
+        sampling: Sampling | None = None,
+        *,
+        max_tokens: int,
+        overflow: Overflow = "stop",
+        use_cache: bool = True,
+    ) -> Generator[Token, None, Completion]:
+        """Continue one prompt, token by token: the tokens of ``generate``, each as soon as its text is sure.
+
+        The generator's return value (``completion = yield from engine.stream(…)``) is the completion. Arguments and
+        errors are those of ``generate``; errors come at the call, not at the first token.
+        """
+        rows = self._rows([prompt], sampling or Sampling(), max_tokens, 1, overflow)
+
+        def tokens() -> Generator[Token, None, Completion]:
+            for final in self._run(rows, sampling or Sampling(), max_tokens, use_cache):
+                yield from final
+            return rows[0].completion()
+
+        return tokens()
+
+    def _rows(
+        self, prompts: Sequence[Prompt], sampling: Sampling, max_tokens: int, samples: int, overflow: Overflow
+    ) -> list[Row]:
+        """The rows of all prompts, checked before any work is done."""
+        wrong = [
+            tr(f"{name} is {value!r}, must be at least 1", f"{name} é {value!r}, deve ser pelo menos 1")
+            for name, value in (("max_tokens", max_tokens), ("samples", samples))
+            if value < 1
+        ]
+        if overflow not in ("stop", "slide"):
+            wrong.append(
+                tr(
+                    f"overflow is {overflow!r}, must be stop or slide",
+                    f"overflow é {overflow!r}, deve ser stop ou slide",
+                )
+            )
+        if wrong:
+            raise UserError(tr("Generation: ", "Geração: ") + "; ".join(wrong) + ".")
+        limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text)
+        rows = []
+        for number, prompt in enumerate(prompts, 1):
+            ids = read_prompt(prompt, number, self.tokenizer, limits)
+            kept = prompt if isinstance(prompt, str) else tuple(ids)
+            rows += [
+                Row(kept, ids, sample, sampling, limits, self._writer(ids, sampling.stop)) for sample in range(samples)
+            ]
+        return rows
+
+    def _writer(self, ids: list[int], stop: tuple[str, ...]) -> Writer:
+        """What writes the text after a prompt; the prompt's last ids tell whether it begins with a blank."""
+        decoder = Utf8Stream(self.tokenizer)
+        for id in [id for id in ids[-PRIMING:] if id not in self._silent]:
+            decoder.push(id)
+        return Writer(decoder, self._silent, stop)
+
+    def _slots(self, rows: Sequence[Row], max_tokens: int) -> int:
+        """The longest that a window of these rows may become."""
+        return min(self.model.config.context, max(len(row.window) for row in rows) + max_tokens - 1)
+
+    def _dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bfloat16" else next(self.model.parameters()).dtype
+
+    def _batch_size(self, rows: Sequence[Row], max_tokens: int) -> int:
+        if not rows:
+            return 1
+        c = self.model.config
+        a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self._slots(rows, max_tokens) * self._dtype().itemsize
+        return max(1, min(MAX_ROWS, CACHE_BYTES // a_row))
+
+    def _run(self, rows: list[Row], sampling: Sampling, max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
+        """Take all rows to their ends, one token each a step; yields each row's final tokens as they come."""
+        again = Rereader(self.model, self.device)
+        reader: Reader = again
+        if use_cache:
+            slots = self._slots(rows, max_tokens)
+            reader = CachedReader(self.model, self.device, len(rows), slots, self._dtype())
+        while rows:
+            for row, token in zip(rows, self._step(reader, again, rows, sampling), strict=True):
+                yield row.take(token)
+            going = [i for i, row in enumerate(rows) if row.finish_reason is None]
+            if len(going) < len(rows):
+                rows = [rows[i] for i in going]
+                if rows:
+                    reader.keep(going)
+
+    def _step(self, reader: Reader, again: Reader, rows: list[Row], sampling: Sampling) -> list[Token]:
+        """The next token of each row."""
+        with torch.no_grad(), self._evaluating(), self._autocast():
+            logits = self._logits(reader, rows)
+            seen = self._seen(rows, sampling)
+            draws = torch.tensor([row.draw() for row in rows], dtype=torch.float64, device=logits.device)
+            ids, doubtful = choose(logits, seen, draws, sampling)
+            if self.precision == "float32":
+                for i in doubtful.nonzero().flatten().tolist():
+                    one = slice(i, i + 1)
+                    logits[one] = self._logits(again, rows[one])
+                    ids[one] = choose(logits[one], None if seen is None else seen[one], draws[one], sampling)[0]
+            return self._tokens(logits, ids, sampling.top_logprobs)
+
+    def _logits(self, reader: Reader, rows: list[Row]) -> Tensor:
+        """(B, V) float32 over the tokenizer's vocabulary: what pads the model's is never sampled."""
+        logits = reader([row.window for row in rows])[:, : self.tokenizer.vocab_size].float()
+        if not bool(logits.isfinite().all()):
+            raise UserError(
+                tr("the model gives values that are not finite.", "o modelo dá valores que não são finitos."),
+                tr(
+                    "Its training diverged: use an earlier checkpoint.",
+                    "O treino divergiu: use um checkpoint anterior.",
+                ),
+            )
+        return logits.cpu() if logits.device.type == "mps" else logits  # MPS has no float64, which the walk needs
+
+    def _seen(self, rows: list[Row], sampling: Sampling) -> Tensor | None:
+        """(B, V) bool: what the repetition penalty applies to, prompt and text so far; None without one."""
+        if sampling.repetition_penalty == 1:
+            return None
+        seen = torch.zeros(len(rows), self.tokenizer.vocab_size, dtype=torch.bool)
+        for i, row in enumerate(rows):
+            seen[i, list(row.seen)] = True
+        return seen.to("cpu" if self.device.type == "mps" else self.device)
+
+    def _tokens(self, logits: Tensor, ids: Tensor, top: int) -> list[Token]:
+        """Tokens with their log-probabilities; their texts come later."""
+        logprobs = logits.log_softmax(dim=-1)
+        chosen: list[float] = logprobs.gather(-1, ids[:, None])[:, 0].tolist()
+        tops: list[tuple[Alternative, ...]] = [()] * len(chosen)
+        if top:
+            best = logprobs.topk(min(top, logprobs.shape[-1]), dim=-1)
+            name = self.tokenizer.token_text
+            tops = [
+                tuple(Alternative(id, name(id), value) for id, value in zip(b, v, strict=True))
+                for b, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            ]
+        return [Token(id, "", p, t) for id, p, t in zip(ids.tolist(), chosen, tops, strict=True)]
+
+    @contextlib.contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Without dropout; a model in training is put back."""
+        if not self.model.training:
+            yield
+            return
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train()
+
+    def _autocast(self) -> contextlib.AbstractContextManager[None]:
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)

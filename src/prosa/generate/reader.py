@@ -1,0 +1,102 @@
+"""The model reads a batch of rows and tells, for each, the logits of what comes next; with a KV cache, and without.
+
+Rows are windows: the ids the model sees, at positions 0, 1, 2, … Rows of different length are padded on the right. That
+needs no mask: a causal model's answer at a row's last token does not depend on what stands to its right, and what
+padding left in the cache lies in slots that the row's own next tokens overwrite before they are looked at.
+
+Shapes: B rows, T tokens, C model width, V vocabulary, N rows that are read anew.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from prosa.models.gpt import GPT
+from prosa.nn.cache import KVCache
+
+
+class Reader(Protocol):
+    """Reads rows, one batch after another."""
+
+    def __call__(self, windows: Sequence[list[int]]) -> Tensor:
+        """Logits (B, V) of the token after each window."""
+        ...
+
+    def keep(self, rows: list[int]) -> None:
+        """Of the rows of the last batch, only these come again, in this order."""
+        ...
+
+
+def pad(windows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Ids (B, T) int64, padded on the right with 0."""
+    length = max(len(window) for window in windows)
+    return torch.tensor([[*window, *[0] * (length - len(window))] for window in windows], device=device)
+
+
+class Rereader:
+    """Reads every window from its start each time: slow, and the reference for what is right."""
+
+    def __init__(self, model: GPT, device: torch.device) -> None:
+        self.model, self.device = model, device
+
+    def __call__(self, windows: Sequence[list[int]]) -> Tensor:
+        hidden_BTC = self.model.hidden(pad(windows, self.device))
+        last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
+        return self.model.head(hidden_BTC[torch.arange(len(windows), device=self.device), last])
+
+    def keep(self, rows: list[int]) -> None:
+        """Nothing is remembered."""
+
+
+class CachedReader:
+    """Reads only what is new in each window: usually its last token.
+
+    A window that is new, or that lost its beginning (``overflow="slide"``), is read anew up to its last token; equal
+    windows (several samples of a prompt) are read once. Then the last tokens of all rows are read together.
+
+    Args:
+        slots: the longest a window may become.
+        dtype: of the cache.
+    """
+
+    def __init__(self, model: GPT, device: torch.device, batch: int, slots: int, dtype: torch.dtype) -> None:
+        self.model, self.device = model, device
+        self.slots, self.dtype = slots, dtype
+        self.cache = self._new_cache(batch)
+        self.filled = [-1] * batch  # tokens of each row in the cache; -1: it was never read
+
+    def __call__(self, windows: Sequence[list[int]]) -> Tensor:
+        self._read_anew([row for row, window in enumerate(windows) if self.filled[row] != len(window) - 1], windows)
+        self.filled = [len(window) for window in windows]
+        ids_B1 = torch.tensor([[window[-1]] for window in windows], device=self.device)
+        positions_B1 = torch.tensor([[n - 1] for n in self.filled], device=self.device)
+        hidden_B1C = self.model.hidden(ids_B1, cache=self.cache, positions_BT=positions_B1)
+        return self.model.head(hidden_B1C[:, 0])
+
+    def keep(self, rows: list[int]) -> None:
+        """Drop the other rows from the cache."""
+        self.cache = self.cache.select(torch.tensor(rows, device=self.device))
+        self.filled = [self.filled[row] for row in rows]
+
+    def _read_anew(self, rows: list[int], windows: Sequence[list[int]]) -> None:
+        """Fill the cache of these rows with all but the last token of their windows."""
+        beginnings = [tuple(windows[row][:-1]) for row in rows]
+        different = list(dict.fromkeys(b for b in beginnings if b))
+        if not different:
+            return
+        ids_NT = pad(different, self.device)
+        positions_NT = torch.arange(ids_NT.shape[1], device=self.device).expand_as(ids_NT)
+        cache = self._new_cache(len(different))
+        self.model.hidden(ids_NT, cache=cache, positions_BT=positions_NT)
+        number = {beginning: n for n, beginning in enumerate(different)}
+        there = [(row, number[b]) for row, b in zip(rows, beginnings, strict=True) if b]
+        to = torch.tensor([row for row, _ in there], device=self.device)
+        source = torch.tensor([n for _, n in there], device=self.device)
+        for old, new in zip(self.cache.keys + self.cache.values, cache.keys + cache.values, strict=True):
+            old[to] = new[source]
+
+    def _new_cache(self, batch: int) -> KVCache:
+        c = self.model.config
+        return KVCache(c.n_layer, batch, c.n_kv_head, self.slots, c.head_dim, self.device, self.dtype)
