@@ -64,23 +64,36 @@ CORPUS = {
     "bytes_out": 9_655_010,
     "train": {"documents": 1675, "bytes": 9_233_135},
     "held_out": {"documents": 187, "bytes": 421_875},
-    "languages": {"pt": 1850, "es": 9, "en": 3},
-    "formats": {".txt": 1302, ".jsonl": 540, ".pdf": 20},
+    "split_note": "Documents were held out by a hash of their text.",
+    "lengths": {"min": 61, "p10": 410, "median": 3122, "p90": 11_020, "max": 240_112},
+    "languages": {
+        "pt": {"documents": 1850, "bytes": 9_600_000},
+        "es": {"documents": 9, "bytes": 50_000},
+        "en": {"documents": 3, "bytes": 5_010},
+    },
+    "formats": {
+        "txt": {"documents": 1302, "bytes": 7_655_010},
+        "jsonl": {"documents": 540, "bytes": 1_500_000},
+        "pdf": {"documents": 20, "bytes": 500_000},
+    },
     "rules": [
-        {"rule": "length", "documents": 61, "bytes": 3_411, "examples": [
+        {"rule": "reflow", "kind": "changes", "documents": 310, "bytes": -120, "examples": [
+            {"source": "romances/helena.txt", "excerpt": "O conselheiro Vale morreu às 7 da noite", "why": "70"}]},
+        {"rule": "length", "kind": "removes", "documents": 61, "bytes": 3_411, "examples": [
             {"source": "cartas/bilhete.txt", "excerpt": "Vou já.", "why": "7 < 50"}]},
-        {"rule": "exact_duplicates", "documents": 40, "bytes": 210_220, "examples": [
+        {"rule": "exact_duplicates", "kind": "removes", "documents": 40, "bytes": 210_220, "examples": [
             {"source": "contos/missa-do-galo-2.txt", "excerpt": "Nunca pude entender a conversação que tive com uma "
              "senhora, há muitos anos, contava eu dezessete, ela trinta.", "why": "contos/missa-do-galo.txt"}]},
-        {"rule": "near_duplicates", "documents": 48, "bytes": 601_772, "examples": [
+        {"rule": "near_duplicates", "kind": "removes", "documents": 48, "bytes": 601_772, "examples": [
             {"source": "paginas.jsonl:312", "excerpt": "<script>alert('documento')</script> & <b>negrito</b>",
              "why": "paginas.jsonl:17, 0.93"}]},
-        {"rule": "repetition", "documents": 3, "bytes": 11_700, "examples": [
+        {"rule": "repetition", "kind": "removes", "documents": 3, "bytes": 11_700, "examples": [
             {"source": "ruim/" + "a" * 120 + ".txt", "excerpt": "ha" * 300, "why": "0.98 > 0.30"}]},
-        {"rule": "language", "documents": 0, "bytes": 0, "examples": []},
+        {"rule": "language", "kind": "removes", "documents": 0, "bytes": 0, "examples": []},
     ],
     "problems": [{"source": "quebrado.pdf", "why": "EOF marker not found"},
                  {"source": "dados.jsonl:7", "why": "Expecting ',' delimiter: line 1 column 20 (char 19)"}],
+    "problem_count": 2,
 }  # fmt: skip
 
 

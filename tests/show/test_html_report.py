@@ -97,7 +97,10 @@ def test_every_removing_rule_is_told_with_its_examples(run_folder: Path) -> None
             assert example["why"] in text
             assert example["excerpt"][:300] in text
     assert "Examples: near duplicates" in text
-    assert "another language" not in text  # removed nothing
+    assert "other languages" not in text  # removed nothing
+    assert "What cleaning repaired" in text
+    assert "wrapped lines joined" in text
+    assert "A document has 61 to 240,112 characters; half of them have at most 3,122." in text
     assert "quebrado.pdf: EOF marker not found" in text
 
 
@@ -191,7 +194,13 @@ def test_user_text_stays_text(run_folder: Path) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"q\" 'a' \x00\x1b[31m \ud800 ]]>"
     report = json.loads((run_folder / "corpus/report.json").read_text("utf-8"))
     report["rules"] = [
-        {"rule": evil, "documents": 1, "bytes": 9, "examples": [{"source": evil, "excerpt": evil, "why": evil}]}
+        {
+            "rule": evil,
+            "kind": "removes",
+            "documents": 1,
+            "bytes": 9,
+            "examples": [{"source": evil, "excerpt": evil, "why": evil}],
+        }
     ]
     report["problems"], report["languages"], report["formats"] = [{"source": evil, "why": evil}], {evil: 2}, {evil: 2}
     (run_folder / "corpus/report.json").write_text(json.dumps(report), encoding="utf-8")
@@ -286,5 +295,5 @@ def test_it_tells_how_to_repeat_the_run(run_folder: Path) -> None:
     assert f"prosa build TEXTS --recipe {run_folder.as_posix()}/recipe.yaml --out {run_folder.as_posix()}-2" in text
     assert (run_folder / "recipe.yaml").read_text("utf-8").strip() in text
     recipe = run_folder / "recipe.yaml"
-    recipe.write_text("sources:\n- a.txt\n", encoding="utf-8")
+    recipe.write_text("paths:\n- a.txt\n", encoding="utf-8")
     assert f"prosa build --recipe {recipe.as_posix()}" in read(write_report(run_folder)).text["en"]

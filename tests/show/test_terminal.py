@@ -23,6 +23,12 @@ class Plain:
         return self.values
 
 
+@dataclass
+class Built:
+    run: Path
+    samples: list[dict[str, Any]]
+
+
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
@@ -76,7 +82,8 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert ["read", "2,014", "10.5 MB", "100.0%"] in rows
     assert ["– near duplicates", "48", "601.8 kB", "5.7%"] in rows
     assert ["= held out", "187", "421.9 kB", "4.0%"] in rows
-    assert "another language" not in out
+    assert "other languages" not in out
+    assert "wrapped lines joined" not in out  # that removes nothing
     assert "quebrado.pdf: EOF marker not found" in out
 
 
@@ -93,7 +100,7 @@ def test_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_build_says_what_was_made_and_what_to_do_next(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run_folder.rename(run_folder.parent / "o meu")
-    terminal.show_build(folder)
+    terminal.show_build(Built(folder, [{"prompt": "Era uma vez", "text": "Era uma vez um velho médico"}]))
     out = " ".join(capsys.readouterr().out.split())
     assert "1.57 million parameters, 9.2 MB of text, 8.20 million tokens of training, 9 min 41 s" in out
     assert "Era uma vez um velho médico" in out
@@ -114,7 +121,9 @@ def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "bpe tokenizer of 8,000 tokens in a b" in out
     assert "prosa tokenizer show --tokenizer 'a b'" in out
-    terminal.show_training(Plain({"steps": 10, "seconds": 70.0, "train": {"loss": 3.25}, "validation": {}}))
+    terminal.show_training(
+        Plain({"steps": 10, "seconds": 70.0, "folder": "runs/x/base", "train": {"loss": 3.25}, "validation": {}})
+    )
     assert cells(capsys.readouterr().out)[2:] == [
         ["steps", "10"],
         ["training loss (nats per token)", "3.250"],

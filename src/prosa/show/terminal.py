@@ -56,11 +56,16 @@ class Check(Protocol):
 
 
 class Built(Protocol):
-    """What a build gives back: its run folder."""
+    """What a build gives back."""
 
     @property
     def run(self) -> Path:
         """The run folder."""
+        ...
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """What the finished model wrote: ``{"prompt", "text"}``."""
         ...
 
 
@@ -145,7 +150,7 @@ def show_corpus(report: Jsonable) -> None:
 
     rows = [row(tr("read", "lido"), figure(plain, "documents_in"), total)]
     for rule in plain.get("rules", ()):
-        if figure(rule, "documents") or figure(rule, "bytes"):
+        if figure(rule, "documents") and rule["kind"] == "removes":
             rows.append(row(f"– {rule_name(rule['rule'])}", figure(rule, "documents"), figure(rule, "bytes")))
     rows.append(row(tr("kept", "mantido"), figure(plain, "documents_out"), figure(plain, "bytes_out")))
     for key, name in (("train", tr("for training", "para treino")), ("held_out", tr("held out", "reservado"))):
@@ -154,7 +159,7 @@ def show_corpus(report: Jsonable) -> None:
     console.print(_table(tr("Corpus", "Corpus"), heads, rows))
     problems = plain.get("problems", ())
     if problems:
-        n = number(len(problems))
+        n = number(plain.get("problem_count", len(problems)))
         console.print(Text(tr(f"{n} could not be read; the first:", f"{n} não puderam ser lidos; os primeiros:")))
         for problem in problems[:5]:
             console.print(Text(f"  {problem['source']}: {problem['why']}".translate(CONTROLS)))
@@ -199,6 +204,7 @@ def show_training(result: Jsonable) -> None:
     plain = result.to_json()
     rows = []
     for keys, name, digits in (
+        (("parameters",), tr("parameters", "parâmetros"), 0),
         (("steps",), tr("steps", "passos"), 0),
         (("tokens",), "tokens", 0),
         (("train", "loss"), tr("training loss (nats per token)", "perda de treino (nats por token)"), 3),
@@ -211,7 +217,7 @@ def show_training(result: Jsonable) -> None:
     seconds = figure(plain, "seconds")
     if seconds is not None:
         rows.append([tr("time", "tempo"), duration(seconds)])
-    _console().print(_table(tr("Training", "Treino"), ["", ""], rows))
+    _console().print(_table(tr("Model in ", "Modelo em ") + plain["folder"], ["", ""], rows))
 
 
 def show_evaluation(found: Jsonable) -> None:
@@ -256,19 +262,20 @@ def show_checks(checks: Sequence[Check]) -> None:
     _console().print(_table(tr("This machine", "Esta máquina"), heads, rows, left=(0, 1, 2, 3)))
 
 
-def show_build(built: Built | Path) -> None:
+def show_build(built: Built) -> None:
     """What was made, how good it is and what to do next, with commands to copy."""
-    run = load_run(built if isinstance(built, Path) else built.run)
+    run = load_run(built.run)
     console = _console()
-    console.print(Text(made(run), style="bold"))
-    last = run.samples[-1] if run.samples else None
-    if last is not None:
-        prompt, text = str(last.get("prompt") or ""), str(last.get("text") or "").translate(CONTROLS)
-        console.print(Text("\n" + prompt + text.removeprefix(prompt)[:300] + "\n", style="italic"))
+    console.print(Text(made(run), style="bold"), soft_wrap=True)
+    for sample in built.samples[:1]:
+        prompt = sample["prompt"]
+        text = Text(prompt.translate(CONTROLS), style="bold cyan")
+        text.append(sample["text"].removeprefix(prompt).translate(CONTROLS), style="not bold default")
+        console.print(Text("\n") + text + Text("\n"))
     if run.evaluation is not None:
         _evaluation(console, run.evaluation)
-    folder = str(run.folder)
-    prompt = str(last.get("prompt") or "") if last is not None else tr("Once upon a time", "Era uma vez")
+    folder, example = str(run.folder), tr("Once upon a time", "Era uma vez")
+    prompt = next((sample["prompt"] for sample in built.samples if sample["prompt"]), example)
     _commands(
         console,
         shlex.join(["prosa", "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),

@@ -1,6 +1,7 @@
 """The words of the report and of the tables: names of rules, languages and baselines, and ways to write numbers."""
 
 from prosa.core.language import number, tr
+from prosa.corpus.report import CHANGES, REMOVALS, rule_title
 
 
 def baseline_name(key: str) -> str:
@@ -18,15 +19,8 @@ def baseline_name(key: str) -> str:
 
 
 def rule_name(rule: str) -> str:
-    """A rule as people call it; one that has no name here keeps its own."""
-    names = {
-        "length": tr("too short", "curto demais"),
-        "language": tr("another language", "outro idioma"),
-        "repetition": tr("repetitive", "repetitivo"),
-        "exact_duplicates": tr("exact duplicates", "duplicatas exatas"),
-        "near_duplicates": tr("near duplicates", "quase duplicatas"),
-    }
-    return names.get(rule, rule.replace("_", " "))
+    """A cleaning rule as people call it; one that the corpus package does not know keeps its own name."""
+    return rule_title(rule) if rule in CHANGES + REMOVALS else rule.replace("_", " ")
 
 
 def language_name(code: str) -> str:
@@ -40,7 +34,7 @@ def language_name(code: str) -> str:
         "gl": tr("Galician", "galego"),
         "de": tr("German", "alemão"),
         "la": tr("Latin", "latim"),
-        "None": tr("unknown", "desconhecido"),
+        "und": tr("unknown", "desconhecido"),
     }
     return names.get(code, code)
 

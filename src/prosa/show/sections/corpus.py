@@ -27,7 +27,14 @@ def corpus(run: RunData) -> Html:
             ),
         )
     return section(
-        "corpus", title, _flow(report), _rules(report), _languages(report), _formats(report), _problems(report)
+        "corpus",
+        title,
+        _flow(report),
+        _rules(report, "changes"),
+        _rules(report, "removes"),
+        _languages(report),
+        _formats(report),
+        _problems(report),
     )
 
 
@@ -48,41 +55,59 @@ def _flow(report: dict[str, Any]) -> Html:
         (tr("held out, to measure", "reservado, para medir"), *_both(report.get("held_out"))),
     ):
         rows.append([name, number(documents or 0), size(n_bytes or 0)])
-    return table(
-        tr("From the files to the training text", "Dos arquivos ao texto de treino"),
-        [tr("stage", "etapa"), tr("documents", "documentos"), tr("text", "texto")],
-        rows,
+    heads = [tr("stage", "etapa"), tr("documents", "documentos"), tr("text", "texto")]
+    note = report.get("split_note")
+    return join(
+        table(tr("From the files to the training text", "Dos arquivos ao texto de treino"), heads, rows),
+        tag("p", note, class_="note") if isinstance(note, str) and note else None,
+        _lengths(report),
     )
 
 
-def _rules(report: dict[str, Any]) -> Html:
-    heading = tag("h3", tr("What cleaning removed", "O que a limpeza retirou"))
-    rules = [rule for rule in report.get("rules") or () if isinstance(rule, dict)]
-    removed = [rule for rule in rules if figure(rule, "documents") or figure(rule, "bytes")]
-    if not removed:
-        return join(
-            heading, tag("p", tr("Nothing: every document was kept.", "Nada: todos os documentos foram mantidos."))
-        )
+def _lengths(report: dict[str, Any]) -> Html | None:
+    """How long the documents are."""
+    found = [figure(report, "lengths", key) for key in ("min", "median", "max")]
+    if None in found:
+        return None
+    low, middle, high = (number(value or 0) for value in found)
+    return tag(
+        "p",
+        tr(
+            f"A document has {low} to {high} characters; half of them have at most {middle}.",
+            f"Um documento tem de {low} a {high} caracteres; metade deles tem no máximo {middle}.",
+        ),
+        class_="note",
+    )
+
+
+def _rules(report: dict[str, Any], kind: str) -> Html | None:
+    """The rules that change documents or those that remove them, with what each touched."""
+    rules = [rule for rule in report.get("rules") or () if isinstance(rule, dict) and rule.get("kind") == kind]
+    touched = [rule for rule in rules if figure(rule, "documents")]
+    if kind == "changes":
+        if not touched:
+            return None
+        title = tr("What cleaning repaired", "O que a limpeza consertou")
+        caption = tr("Each repair, and the text it took away", "Cada conserto, e o texto que ele tirou")
+    else:
+        title = tr("What cleaning removed", "O que a limpeza retirou")
+        caption = tr("Each rule, and the documents it took out", "Cada regra, e os documentos que ela tirou")
+        if not touched:
+            nothing = tr("Nothing: every document was kept.", "Nada: todos os documentos foram mantidos.")
+            return join(tag("h3", title), tag("p", nothing))
     total = figure(report, "bytes_in") or 0
     rows = []
-    for rule in removed:
+    for rule in touched:
         documents, n_bytes = _both(rule)
         share = percent(n_bytes / total) if total else "–"
         rows.append([rule_name(str(rule.get("rule", "?"))), number(documents), size(n_bytes), share])
-    return join(
-        heading,
-        table(
-            tr("Each rule and what it took out", "Cada regra e o que ela tirou"),
-            [
-                tr("rule", "regra"),
-                tr("documents", "documentos"),
-                tr("text", "texto"),
-                tr("of all read", "do total lido"),
-            ],
-            rows,
-        ),
-        *(_examples(rule) for rule in removed),
-    )
+    heads = [
+        tr("rule", "regra"),
+        tr("documents", "documentos"),
+        tr("text", "texto"),
+        tr("of all read", "do total lido"),
+    ]
+    return join(tag("h3", title), table(caption, heads, rows), *(_examples(rule) for rule in touched))
 
 
 def _examples(rule: dict[str, Any]) -> Html | None:
@@ -149,8 +174,8 @@ def _problems(report: dict[str, Any]) -> Html | None:
         tag("li", tag("code", str(problem.get("source") or "?")), ": ", str(problem.get("why") or "?"))
         for problem in problems[:PROBLEMS]
     ]
-    left = len(problems) - len(items)
-    n = number(len(problems))
+    count = max(len(problems), int(figure(report, "problem_count") or 0))
+    left, n = count - len(items), number(count)
     return fold(
         tr(f"{n} things could not be read", f"{n} coisas não puderam ser lidas"),
         tag("ul", *items, class_="examples"),

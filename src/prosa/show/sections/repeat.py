@@ -27,7 +27,7 @@ def command(environment: dict[str, Any] | None) -> str | None:
 def again_command(run: RunData) -> str:
     """The build that repeats the run from its resolved recipe, into a folder beside it."""
     try:
-        named = bool(dict(yaml.safe_load(run.recipe or "") or {}).get("sources"))
+        named = bool(dict(yaml.safe_load(run.recipe or "") or {}).get("paths"))
     except (yaml.YAMLError, TypeError, ValueError):
         named = False
     texts = [] if named else [tr("TEXTS", "TEXTOS")]

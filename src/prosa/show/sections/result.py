@@ -70,12 +70,22 @@ def headline(run: RunData) -> Html:
             else (
                 tr("Tokens trained on", "Tokens de treino"),
                 short(tokens),
-                tr(f"{number(last['step'])} steps, {state}", f"{number(last['step'])} passos, {state}") if last else "",
+                _training(run, tokens, state),
             ),
             None if seconds is None else (tr("Training time", "Tempo de treino"), duration(seconds), _machine(run)),
         ),
         tag("p", verdict(run.evaluation), class_=f"verdict {ours(run)}".strip()),
     )
+
+
+def _training(run: RunData, tokens: float, state: str) -> str:
+    """Steps, how many times the text was read, and whether training is over."""
+    steps, text = number(run.train[-1]["step"]), figure(run.data, "splits", "train", "tokens")
+    facts = [tr(f"{steps} steps", f"{steps} passos")]
+    if text:
+        times = number(tokens / text, 1)
+        facts.append(tr(f"the text {times} times over", f"{times} vezes o texto"))
+    return ", ".join([*facts, state])
 
 
 def _machine(run: RunData) -> str:
