@@ -195,6 +195,23 @@ def test_a_text_longer_than_the_context_is_refused_with_both_numbers() -> None:
     set_language(None)
 
 
+@pytest.mark.parametrize("length", [40, 150])
+def test_autocast_and_bfloat16_stay_near_float32(model: GPT, length: int) -> None:
+    """What train/ and generate/ do from outside: autocast with a backward pass, and weights cast whole."""
+    ids = random_ids(2, length)
+    logits = model(ids)
+    spread = logits.std().item()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(ids)
+    assert (mixed - logits).std().item() < 0.05 * spread
+    mixed.float().logsumexp(-1).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    with torch.no_grad():
+        half = model.to(torch.bfloat16)(ids)
+        assert half.dtype == torch.bfloat16
+        assert (half - logits).std().item() < 0.05 * spread
+
+
 def test_programming_mistakes_are_value_errors() -> None:
     model = GPT(MODERN)
     with pytest.raises(ValueError, match="documents_BT"):

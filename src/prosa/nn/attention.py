@@ -23,9 +23,6 @@ from prosa.nn.positions import Rotation, rotate
 Store = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes the new keys and values (B, K, T, D), gives back all there are, (B, K, S, D): ``KVCache.store``."""
 
-PLAIN_UP_TO = 128
-"""On a CPU the product written out beats the fused kernel up to about this many keys, and loses by far at 1,024."""
-
 
 def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
     """(T, S) bool: the queries are the last T of the S keys, each sees itself and what is before it."""
@@ -54,20 +51,40 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, scale
 
 def attend(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
     """Attention's output (B, H, T, D), by whichever of two equal ways is faster here. For masks see the file's top."""
-    groups, queries, keys = q_BHTD.shape[1] // k_BKSD.shape[1], q_BHTD.shape[2], k_BKSD.shape[2]
-    if q_BHTD.device.type == "cpu" and keys <= PLAIN_UP_TO:
-        if mask is None and queries > 1:
-            mask = causal_mask(queries, keys, q_BHTD.device)
-        if groups > 1:
-            k_BKSD, v_BKSD = (x.repeat_interleave(groups, dim=1) for x in (k_BKSD, v_BKSD))
-        weights = attention_weights(q_BHTD, k_BKSD, mask).to(v_BKSD.dtype)
-        return F.dropout(weights, dropout, training=dropout > 0) @ v_BKSD
-    square = mask is None and 1 < queries == keys
-    if mask is None and 1 < queries < keys:
-        mask = causal_mask(queries, keys, q_BHTD.device)
+    queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
+    plain = _plain_is_faster(q_BHTD, keys)
+    if mask is None and queries > 1 and (plain or queries < keys):
+        mask = causal_mask(queries, keys, q_BHTD.device)[None, None]
+    if plain:
+        return _attend_plainly(q_BHTD, k_BKSD, v_BKSD, mask, dropout)
     return F.scaled_dot_product_attention(
-        q_BHTD, k_BKSD, v_BKSD, attn_mask=mask, dropout_p=dropout, is_causal=square, enable_gqa=groups > 1
+        q_BHTD,
+        k_BKSD,
+        v_BKSD,
+        attn_mask=mask,
+        dropout_p=dropout,
+        is_causal=mask is None and queries > 1,
+        enable_gqa=q_BHTD.shape[1] > k_BKSD.shape[1],
     )
+
+
+def _plain_is_faster(q_BHTD: Tensor, keys: int) -> bool:
+    """On a CPU, and measured there: for single queries, few keys, and longer in half precision."""
+    few = 128 if q_BHTD.dtype == torch.float32 else 512
+    return q_BHTD.device.type == "cpu" and (q_BHTD.shape[2] == 1 or keys <= few)
+
+
+def _attend_plainly(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """The formula. The queries of a group stand in one matrix, so that keys and values are not repeated."""
+    kv_heads = k_BKSD.shape[1]
+    groups = q_BHTD.shape[1] // kv_heads
+    q_BKND = q_BHTD.reshape(q_BHTD.shape[0], kv_heads, -1, q_BHTD.shape[3])  # N = G * T
+    if mask is not None and groups > 1:
+        mask = mask.expand(-1, groups, -1, -1).flatten(1, 2)[:, None]  # (B, 1, N, S)
+    weights = attention_weights(q_BKND, k_BKSD, mask).to(v_BKSD.dtype)
+    if dropout > 0:
+        weights = F.dropout(weights, dropout)
+    return (weights @ v_BKSD).view(q_BHTD.shape)
 
 
 class Attention(nn.Module):
