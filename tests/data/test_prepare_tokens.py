@@ -7,6 +7,7 @@ import pytest
 from data_helpers import ByteTokenizer, Text, texts
 
 from prosa.core.errors import UserError
+from prosa.core.files import mark_complete, write_manifest
 from prosa.data.prepare import DataConfig, prepare_tokens
 from prosa.data.shards import TokenFolder
 
@@ -22,8 +23,8 @@ def corpus_folder(folder: Path, train: list[Text], held_out: list[Text]) -> Path
         )
         report[split] = {"documents": len(documents), "bytes": sum(len(d.text.encode("utf-8")) for d in documents)}
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    (folder / "manifest.json").write_text('{"files": {}}', encoding="utf-8")
-    (folder / "COMPLETE").touch()
+    write_manifest(folder)
+    mark_complete(folder)
     return folder
 
 
