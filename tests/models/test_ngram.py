@@ -165,6 +165,14 @@ def test_counts_can_be_shared_between_orders():
         KneserNey(3, V_GPT2).fit(count_ngrams([TRAIN], 2, V_GPT2))
 
 
+def test_one_document_needs_no_list_around_it():
+    expected = KneserNey(2, 9).fit([[1, 2, 1, 3]]).next_distribution([1])
+    for ids in ([1, 2, 1, 3], np.array([1, 2, 1, 3]), np.array([[1, 2, 1, 3]]), iter([[1, 2, 1, 3]])):
+        np.testing.assert_array_equal(KneserNey(2, 9).fit(ids).next_distribution([1]), expected)
+    with pytest.raises(ValueError, match="row of integers"):
+        KneserNey(2, 9).fit(iter([1, 2]))
+
+
 def test_small_dtypes_do_not_overflow():
     wide = KneserNey(5, V_GPT2).fit([TRAIN]).log_probs(TARGETS)
     narrow = KneserNey(5, V_GPT2).fit([np.array(TRAIN, dtype=np.uint16)]).log_probs(np.array(TARGETS, np.uint16))

@@ -22,7 +22,6 @@ from prosa.core.language import number, tr
 from prosa.core.progress import progress, warn
 from prosa.data.shards import TokenFolder
 from prosa.evaluate.baselines import NAMES, baseline_nats, training_documents
-from prosa.evaluate.loss import token_losses
 from prosa.tokenizers.protocol import Tokenizer
 
 MAX_RUNS, MIN_RUN = 32, 16  # a single document is cut into at most 32 runs, of at least 16 tokens
@@ -129,6 +128,8 @@ def evaluate_documents(
         UserError: there is no text; the tokenizer does not match the model or the token folder; and what
             ``token_losses`` and ``TokenFolder`` raise.
     """
+    from prosa.evaluate.loss import token_losses
+
     if tokenizer.vocab_size > model.config.vocab_size:
         raise UserError(
             tr(

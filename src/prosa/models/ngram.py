@@ -20,7 +20,7 @@ binary search, and counting is one sort an order.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,6 +117,16 @@ def count_ngrams(documents: Iterable[ArrayLike], order: int, vocab_size: int, en
     return Counts(vocab_size, keys, raw, continuation)
 
 
+def _documents(given: Any) -> Iterable[ArrayLike]:
+    """``given``, or a list of it alone where it is one document: a row of integers."""
+    if isinstance(given, np.ndarray):
+        return given if given.ndim > 1 or given.dtype == object else [given]
+    if isinstance(given, Sequence) and given and isinstance(given[0], int | np.integer):
+        return [given]
+    documents: Iterable[ArrayLike] = given
+    return documents
+
+
 def _flatten(documents: Iterable[ArrayLike], vocab_size: int, end_of_text: int | None) -> tuple[Ids, NDArray[np.bool_]]:
     """All documents end to end, with their marks, (n,), and whether each position is its document's first, (n,)."""
     mark = [] if end_of_text is None else [end_of_text]
@@ -137,9 +147,11 @@ def as_ids(ids: ArrayLike, vocab_size: int) -> Ids:
         UserError: an id is not in 0..vocab_size-1.
     """
     array = np.asarray(ids)
+    if array.ndim != 1:
+        raise ValueError(f"token ids are a row of integers, not an array of shape {array.shape}")
     if array.size and not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"token ids are integers, not {array.dtype}")
-    array = array.astype(np.int64).reshape(-1)
+    array = array.astype(np.int64)
     wrong = array[(array < 0) | (array >= vocab_size)]
     if len(wrong):
         raise UserError(
@@ -160,7 +172,7 @@ class KneserNey:
     """Interpolated Kneser-Ney of orders 1 to 5: ``fit``, then ``log_probs``, ``next_distribution``, ``generate``."""
 
     def __init__(
-        self, order: int, vocab_size: int, *, discount: float | Sequence[float] = 0.75, end_of_text: int | None = None
+        self, order: int, vocab_size: int, discount: float | Sequence[float] = 0.75, *, end_of_text: int | None = None
     ) -> None:
         discounts = (discount,) * order if isinstance(discount, int | float) else tuple(discount)
         if len(discounts) != order or not all(0 < d <= 1 for d in discounts):
@@ -174,14 +186,14 @@ class KneserNey:
         self.discounts = discounts
         self.end_of_text = end_of_text
 
-    def fit(self, documents: Iterable[ArrayLike] | Counts) -> "KneserNey":
-        """Learn from documents (ids each; one text is ``[ids]``), or from counts of at least this order.
+    def fit(self, documents: Iterable[ArrayLike] | ArrayLike | Counts) -> "KneserNey":
+        """Learn from the ids of each document, or of one, or from counts of at least this order.
 
         Raises:
             UserError: as ``count_ngrams``; counts of too low an order or of another vocabulary.
         """
         if not isinstance(documents, Counts):
-            documents = count_ngrams(documents, self.order, self.vocab_size, self.end_of_text)
+            documents = count_ngrams(_documents(documents), self.order, self.vocab_size, self.end_of_text)
         if documents.order < self.order or documents.vocab_size != self.vocab_size:
             raise ValueError(f"counts of order {documents.order}, V={documents.vocab_size} do not fit this model")
         self.counts = documents
