@@ -16,12 +16,12 @@ class CorpusConfig:
     """Keep only these languages (ISO 639-1: pt, en, es); empty keeps all. They are identified and reported anyway."""
     min_chars: int = 50
     """Drop documents shorter than this, in characters."""
-    max_duplicate_lines: float = 0.3
+    max_duplicate_lines: float = 0.5
     """Drop a document with more than this share of its characters in lines that repeat an earlier line (1 = never)."""
     max_top_ngram: float = 0.2
     """Drop a document with more than this share of its characters in its most frequent 2-, 3- or 4-gram (1 = never)."""
     max_duplicate_ngrams: float = 0.5
-    """Drop a document with more than this share of its words in 10-grams that occur elsewhere in it (1 = never)."""
+    """Drop a document with more than this share of its words in repeats of an earlier 10-gram (1 = never)."""
     near_duplicate_threshold: float = 0.8
     """Drop a document whose word 5-grams overlap an earlier one's by this Jaccard similarity (1 = only equal texts)."""
     reflow: bool = True

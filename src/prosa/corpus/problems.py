@@ -52,29 +52,23 @@ class Problems:
         self.good[path] += 1
 
     def merge(self, other: "Problems") -> None:
-        """Add a worker's problems, and stop early on a file that is hopeless.
-
-        Raises:
-            UserError: of the first records of a file, most are bad.
-        """
+        """Add a worker's problems."""
         self.named += other.named[: NAMED - len(self.named)]
         self.count += other.count
         self.good.update(other.good)
         self.bad.update(other.bad)
         for path, problem in other.first.items():
             self.first.setdefault(path, problem)
-        for path in other.bad:
-            if self.bad[path] >= EARLY:
-                self._refuse_if_mostly_bad(path)
 
-    def finish(self) -> None:
-        """Look at all files once everything was read.
+    def refuse_hopeless(self, at_least: int = EARLY) -> None:
+        """Stop at a file with that many bad records, when they are most of those read so far.
 
         Raises:
-            UserError: most records of a file are bad.
+            UserError: there is one; its first bad record is told.
         """
-        for path in self.bad:
-            self._refuse_if_mostly_bad(path)
+        for path, bad in self.bad.items():
+            if bad >= at_least:
+                self._refuse_if_mostly_bad(path)
 
     def _refuse_if_mostly_bad(self, path: str) -> None:
         bad, good = self.bad[path], self.good[path]

@@ -57,8 +57,9 @@ def clean_files(files: Sequence[Path], config: CorpusConfig, problems: Problems)
     batches = _batches(file_tasks(files, config, problems))
     for outcome in ordered_map(partial(clean_batch, config=config), batches, workers_for(files, config)):
         problems.merge(outcome.problems)
+        problems.refuse_hopeless()
         yield outcome
-    problems.finish()
+    problems.refuse_hopeless(at_least=1)
 
 
 def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Problems | None = None) -> Iterator[Document]:
@@ -74,7 +75,8 @@ def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Proble
     for task in file_tasks(find_files(paths, met), config, met):
         for raw in READERS[task.format].texts(task, config, met):
             yield Document(repair(plain_ends(raw.text), raw.encoding)[0], raw.source)
-    met.finish()
+        met.refuse_hopeless()
+    met.refuse_hopeless(at_least=1)
     if problems is None:
         for problem in met.named:
             warn(f"{problem.source}: {problem.why}")

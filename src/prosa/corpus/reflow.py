@@ -25,14 +25,12 @@ _WRAPPED_PUNCTUATED = 0.2  # least share of lines with punctuation (a list of wo
 _LONG_CHARS = 0.1  # greatest share of characters in lines far beyond the width
 _HYPHENATED = 0.02  # share of full lines ending in a hyphen from which hyphens are a typesetter's
 
-_WORD_START = re.compile(r"[^\W_]")
 _NEW_PARAGRAPH = re.compile(
     r"\s|[-*+•|>#=~`]|(\d{1,3}|[a-zA-Z]|[IVXLC]+)[.)]\s|[–—]\s*[\"“«]?[A-ZÀ-Þ]|\[\^?\d+\]|:::|<"
 )
 _PUNCTUATED = re.compile(r"[.,;:!?…]")
 _FENCE = re.compile(r"^(```|~~~)")
-_ENDED = re.compile(r"[.!?…:;][\"'”’»)\]]*$")
-_HYPHEN = re.compile(r"(\w+)-$")
+_LAST_WORD = re.compile(r"(\w+)-$")
 _WORDS = re.compile(r"\w+(?:-\w+)*")
 _CLITICS = {"me", "te", "se", "lhe", "lhes", "nos", "vos", "o", "a", "os", "as", "lo", "la", "los", "las", "no", "na"}
 
@@ -62,8 +60,7 @@ def wrap_width(lines: list[str]) -> int | None:
 
 
 def _starts_lower(line: str) -> bool:
-    found = _WORD_START.search(line)
-    return found is not None and found[0].islower()
+    return next((c.islower() for c in line if c.isalnum()), False)
 
 
 def _goes_on(line: str, following: str, width: int) -> bool:
@@ -72,7 +69,7 @@ def _goes_on(line: str, following: str, width: int) -> bool:
         return False
     if following.isupper() and len(following) > 4 and not line.isupper():  # a heading, or who speaks in a play
         return False
-    ended, lower = _ENDED.search(line) is not None, _starts_lower(following)
+    ended, lower = line.rstrip("\"'”’»)]").endswith((*".!?…:;",)), _starts_lower(following)
     least = _FULL if ended == lower else _FULL_LOWER if lower else _FULL_ENDED
     return len(line) + 1 + len(following.split(maxsplit=1)[0]) >= least * width
 
@@ -83,7 +80,9 @@ def _before(line: str, following: str, known: set[str] | None) -> str:
     ``known`` has the words of a text whose typesetter broke words; None where a hyphen is always the writer's. A
     broken word is one that occurs unbroken; ``disse-lhe`` is none, and neither is what occurs with its hyphen.
     """
-    first, rest = _HYPHEN.search(line), _WORDS.match(following)
+    if not line.endswith("-"):
+        return f"{line} "
+    first, rest = _LAST_WORD.search(line), _WORDS.match(following)
     if first is None or rest is None:
         return f"{line} "
     if known is None or not following[0].islower():
@@ -100,7 +99,7 @@ def reflow(text: str) -> str:
     if width is None:
         return text
     full = [line for line in lines if len(line) >= _FULL * width]
-    hyphenated = sum(_HYPHEN.search(line) is not None for line in full) > _HYPHENATED * len(full)
+    hyphenated = sum(line.endswith("-") and line[-2:-1].isalpha() for line in full) > _HYPHENATED * len(full)
     known = set(_WORDS.findall(text)) if hyphenated else None
     joined: list[str] = []
     pieces: list[str] = []  # of the paragraph at hand

@@ -13,8 +13,10 @@ MAX_BLANKS = 64  # longer runs of spaces and tabs are cut: some tokenizers fail 
 MAX_NEWLINES = 3
 
 # UTF-8 read as Windows-1252 or Latin-1 shows a lead byte (C2..F4) followed by a continuation byte (80..BF), each as the
-# character that code page gives it. Only lines with such a pair are shown to ftfy, which decides.
-_SUSPECT = re.compile("[\u00c2-\u00f4][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|Ã ")
+# character that code page gives it. Only lines with such a pair are shown to ftfy, which decides. A pair that ends in
+# punctuation may be right Portuguese ("AMANHÃ”"): it counts only in a text that has others.
+_SURE = re.compile("[\u00c2-\u00f4][\u0080-\u009f\u00a1-\u00aa\u00ac-\u00ba\u00bc-\u00bf€ƒ†‡ˆ‰ŠŒŽ˜™šœžŸ]")
+_PERHAPS = re.compile("[\u00c2-\u00f4][\u00a0«»‚„…‹‘’“”•–—›]|Ã ")
 _LINE_ENDS = re.compile("\r\n?|[\v\f\u2028\u2029]")
 _CONTROLS = {c: None for c in (*range(32), 127, 0xAD, 0xFEFF) if c not in (9, 10)}  # and soft hyphens, stray BOMs
 for _byte in range(0x80, 0xA0):  # C1 controls are Windows-1252 characters read as Latin-1
@@ -24,7 +26,6 @@ for _byte in range(0x80, 0xA0):  # C1 controls are Windows-1252 characters read 
         _CONTROLS[_byte] = None
 _HAS_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\ufeff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_TRAILING = re.compile(r"[^\S\n]+$", re.MULTILINE)
 _BLANKS = re.compile(rf"[^\S\n]{{{MAX_BLANKS + 1},}}")
 _NEWLINES = re.compile(rf"\n{{{MAX_NEWLINES + 1},}}")
 _REPLACEMENT = "\ufffd"
@@ -62,7 +63,8 @@ def excerpt(text: str, at: int = 0, length: int = 160) -> str:
 
 
 @cache
-def _encoding_only() -> Any:
+def _encoding_only(inconsistent: bool) -> Any:
+    """ftfy's settings: mojibake and nothing else; ``inconsistent`` mends a part of a line whose rest is right."""
     import ftfy
 
     return ftfy.TextFixerConfig(
@@ -75,6 +77,7 @@ def _encoding_only() -> Any:
         fix_surrogates=False,
         remove_control_chars=False,
         replace_lossy_sequences=False,
+        decode_inconsistent_utf8=inconsistent,
         normalization=None,
         explain=False,
     )
@@ -82,15 +85,16 @@ def _encoding_only() -> Any:
 
 def fix_mojibake(text: str) -> str:
     """``coraÃ§Ã£o`` becomes ``coração``; a line without mojibake is returned as it was, letter by letter."""
-    if not _SUSPECT.search(text):
+    if not _SURE.search(text):
         return text
     import ftfy
     from ftfy.badness import is_bad
 
     lines = text.split("\n")
-    for i, line in enumerate(lines):
-        if _SUSPECT.search(line) and is_bad(line):
-            lines[i] = ftfy.fix_text(line, _encoding_only())
+    sure = {i for i, line in enumerate(lines) if _SURE.search(line) and is_bad(line)}
+    for i, line in enumerate(lines) if sure else ():
+        if i in sure or (_PERHAPS.search(line) and is_bad(line)):
+            lines[i] = ftfy.fix_text(line, _encoding_only(i in sure))
     return "\n".join(lines)
 
 
@@ -102,7 +106,8 @@ def normalize(text: str) -> str:
     if _HAS_CONTROLS.search(text):
         text = text.translate(_CONTROLS)
     text = unicodedata.normalize("NFC", text)
-    text = _BLANKS.sub(lambda run: run[0][:MAX_BLANKS], _TRAILING.sub("", text))
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    text = _BLANKS.sub(lambda run: run[0][:MAX_BLANKS], text)
     return _NEWLINES.sub("\n" * MAX_NEWLINES, text).strip("\n").rstrip()
 
 

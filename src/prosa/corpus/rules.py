@@ -1,9 +1,9 @@
 """The rules that judge a document by itself: length, language, repetition. Each says why it drops one, or None.
 
-Repetition follows Gopher's filters (Rae et al. 2021, "Scaling Language Models", table A1), with two differences that
-keep good prose. Only shares of characters and words count, not of lines: in a play the speakers' names are half of the
-lines and a twentieth of the text. And repeated n-grams are judged by one length, 10 words, because a whole book repeats
-many 5-grams by right.
+Repetition follows Gopher's filters (Rae et al. 2021, "Scaling Language Models", table A1), with differences that
+keep good texts. Only shares of characters and words count, not of lines: in a play the speakers' names are half of the
+lines and a twentieth of the text. Repeated n-grams are judged by one length, 10 words, because a whole book repeats
+many 5-grams by right. And the limits for repeats are 0.5, not 0.1 to 0.2, because a song repeats its refrain.
 """
 
 import re
@@ -38,7 +38,7 @@ class Words:
     def lengths_and_hashes(self) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         """Characters and CRC-32 of every word, both of shape (n,)."""
         words = _WORD.findall(self.text.lower())
-        hashes = np.fromiter((zlib.crc32(w.encode()) for w in words), np.uint64, len(words))
+        hashes = np.fromiter(map(zlib.crc32, map(str.encode, words)), np.uint64, len(words))
         return np.fromiter(map(len, words), np.int64, len(words)), hashes
 
     def ngrams(self, n: int) -> NDArray[np.uint64]:
@@ -85,13 +85,15 @@ def top_ngram_share(words: Words, n: int) -> float:
 
 
 def duplicate_ngram_share(words: Words, n: int = _DUPLICATE_N) -> float:
-    """Share of the words that stand in an n-gram that occurs elsewhere in the document too."""
+    """Share of the words that stand in an n-gram that occurred earlier in the document."""
     n_words = len(words.lengths_and_hashes[0])
     if n_words < max(n + 1, _FEWEST_WORDS):
         return 0.0
-    _, inverse, counts = np.unique(words.ngrams(n), return_inverse=True, return_counts=True)
+    ngrams = words.ngrams(n)
+    again = np.ones(len(ngrams), bool)
+    again[np.unique(ngrams, return_index=True)[1]] = False
     covered = np.zeros(n_words + 1, np.int64)
-    starts = np.flatnonzero(counts[inverse] > 1)
+    starts = np.flatnonzero(again)
     np.add.at(covered, starts, 1)
     np.add.at(covered, starts + n, -1)
     return float((covered.cumsum()[:n_words] > 0).mean())

@@ -15,6 +15,7 @@ from prosa.corpus.problems import Problems
 from prosa.corpus.readers.task import Raw, Task, missing_extra, why
 
 _LARGEST = 50_000_000  # bytes: a page is parsed whole, and takes many times its size
+_SHORT = 2000  # characters
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([A-Za-z0-9_-]{3,40})""", re.IGNORECASE)
 
 
@@ -54,7 +55,7 @@ def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]
         UserError: ``trafilatura`` is not installed.
     """
     try:
-        import trafilatura
+        import trafilatura  # noqa: F401
     except ImportError as error:
         raise missing_extra("trafilatura", "HTML") from error
     try:
@@ -68,7 +69,7 @@ def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]
     page, encoding = decode_page(data)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what matters becomes a problem below
     try:
-        text = trafilatura.extract(page, favor_recall=True, include_comments=False) or trafilatura.html2txt(page) or ""
+        text = _extract(page if "<html" in page[:100_000].lower() else f"<html><body>{page}</body></html>")
     except Exception as error:  # a broken page fails in whatever way its bytes lead to
         problems.add(task.source, tr("broken page: ", "página com defeito: ") + why(error))
         return
@@ -77,3 +78,14 @@ def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]
         return
     for n, piece in enumerate(cut_text(text, config.max_document_chars), start=1):
         yield Raw(piece, task.source if n == 1 else f"{task.source}#{n}", task.format, encoding)
+
+
+def _extract(page: str) -> str:
+    from trafilatura import extract, html2txt
+
+    text = extract(page, favor_recall=True, include_comments=False) or html2txt(page) or ""
+    if len(text) < _SHORT:  # its way of last resort puts every word in bold on a line of its own
+        precise = extract(page, favor_precision=True, include_comments=False) or ""
+        if "".join(precise.split()) == "".join(text.split()):
+            return precise
+    return text
