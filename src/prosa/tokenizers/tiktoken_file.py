@@ -134,8 +134,12 @@ def _merge_below(token: bytes, limit: int, ranks: dict[bytes, int]) -> list[byte
     """The pieces of ``token`` when only pairs of rank below ``limit`` are joined, the lowest first."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
-        rank, place = min((ranks.get(a + b, limit), i) for i, (a, b) in enumerate(itertools.pairwise(parts)))
-        if rank >= limit:
+        lowest, place = limit, -1
+        for i, (left, right) in enumerate(itertools.pairwise(parts)):
+            rank = ranks.get(left + right, limit)
+            if rank < lowest:
+                lowest, place = rank, i
+        if place < 0:
             break
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
     return parts
