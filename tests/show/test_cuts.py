@@ -62,3 +62,9 @@ def test_sentences_are_whole_readable_and_from_several_documents() -> None:
     assert choose_sentences(["", "  \n"]) == []
     assert choose_sentences(["curto"]) == ["curto"]
     assert [len(s) for s in choose_sentences(["x" * 9000])] == [240]
+
+
+def test_a_single_document_gives_sentences_spread_over_it_and_no_titles() -> None:
+    sentences = [f"Esta é a frase de número {i:03}, que tem um tamanho bom." for i in range(80)]
+    text = "ÍNDICE\nCAPÍTULO PRIMEIRO: DE COMO ELE NASCEU E DO MAIS QUE SE VERÁ.\n" + " ".join(sentences)
+    assert choose_sentences([text]) == [sentences[i] for i in (10, 30, 50, 70)]

@@ -297,3 +297,21 @@ def test_it_tells_how_to_repeat_the_run(run_folder: Path) -> None:
     recipe = run_folder / "recipe.yaml"
     recipe.write_text("paths:\n- a.txt\n", encoding="utf-8")
     assert f"prosa build --recipe {recipe.as_posix()}" in read(write_report(run_folder)).text["en"]
+
+
+def test_an_interval_over_few_documents_is_said_to_be_one(run_folder: Path) -> None:
+    assert "documents only" not in read(write_report(run_folder)).text["en"]
+    (run_folder / "evaluation.json").write_text(json.dumps(EVALUATION | {"documents": 2}), encoding="utf-8")
+    assert "The interval is over 2 documents only" in read(write_report(run_folder)).text["en"]
+    windows = EVALUATION | {"documents": 1, "interval_over": "windows"}
+    (run_folder / "evaluation.json").write_text(json.dumps(windows), encoding="utf-8")
+    assert "over windows of one held-out text" in read(write_report(run_folder)).text["en"]
+
+
+def test_passes_over_the_text(run_folder: Path) -> None:
+    text = read(write_report(run_folder)).text["en"]
+    assert "2,000 steps, the text 3.1 times over, training is complete" in text  # 2001 x 4096 / 2,655,000
+    (run_folder / "base/COMPLETE").unlink()
+    text = read(write_report(run_folder)).text["en"]
+    assert "the text 3.1 times over, not finished" in text
+    assert "Training did not reach its end yet." in text

@@ -160,7 +160,7 @@ def show_corpus(report: Jsonable) -> None:
     problems = plain.get("problems", ())
     if problems:
         n = number(plain.get("problem_count", len(problems)))
-        console.print(Text(tr(f"{n} could not be read; the first:", f"{n} não puderam ser lidos; os primeiros:")))
+        console.print(Text(tr(f"Could not be read ({n}), the first:", f"O que não pôde ser lido ({n}), o começo:")))
         for problem in problems[:5]:
             console.print(Text(f"  {problem['source']}: {problem['why']}".translate(CONTROLS)))
 

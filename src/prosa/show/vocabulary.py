@@ -97,19 +97,20 @@ def _word(tokenizer: Tokenizer, id: int) -> str | None:
 
 
 def choose_sentences(texts: Sequence[str], n: int = SENTENCES) -> list[str]:
-    """Up to ``n`` sentences of a readable length, from documents spread over ``texts``."""
-    candidates = [s for text in texts[:: max(1, len(texts) // n)] if (s := _sentence(text))]
-    if len(candidates) < n:  # few documents: take more of each
-        candidates += [s for text in texts for s in _sentences(text)]
-    return list(dict.fromkeys(candidates))[:n]
+    """Up to ``n`` sentences of a readable length, evenly spaced over documents that are evenly spaced in ``texts``."""
+    found = [sentences for text in _evenly(texts, n) if (sentences := _sentences(text))]
+    if not found:
+        return [text[:240].strip() for text in texts if text.strip()][:n]
+    each = -(-n // len(found))
+    return list(dict.fromkeys(s for sentences in found for s in _evenly(sentences, each)))[:n]
+
+
+def _evenly(items: Sequence[str], n: int) -> list[str]:
+    """At most ``n`` of the items, from the middles of ``n`` equal parts."""
+    return list(items) if len(items) <= n else [items[(2 * i + 1) * len(items) // (2 * n)] for i in range(n)]
 
 
 def _sentences(text: str) -> list[str]:
-    """The sentences of 40 to 240 characters; the whole start of the text when there is none."""
-    found = [part.strip() for part in re.split(r"(?<=[.!?…])\s+|\n{2,}", text[:20_000])]
-    return [s for s in found if 40 <= len(s) <= 240] or [text[:240].strip()] * bool(text.strip())
-
-
-def _sentence(text: str) -> str | None:
-    found = _sentences(text)
-    return found[len(found) // 2] if found else None
+    """The sentences of 40 to 240 characters: on one line, closed, and not in capitals (titles, tables of contents)."""
+    parts = (part.strip() for part in re.split(r"(?<=[.!?…])\s+|\n", text))
+    return [s for s in parts if 40 <= len(s) <= 240 and s[-1] in ".!?…" and sum(map(str.islower, s)) > len(s) / 2]

@@ -177,7 +177,7 @@ def _problems(report: dict[str, Any]) -> Html | None:
     count = max(len(problems), int(figure(report, "problem_count") or 0))
     left, n = count - len(items), number(count)
     return fold(
-        tr(f"{n} things could not be read", f"{n} coisas não puderam ser lidas"),
+        tr(f"Could not be read ({n})", f"O que não pôde ser lido ({n})"),
         tag("ul", *items, class_="examples"),
         tag("p", tr(f"And {number(left)} more.", f"E mais {number(left)}.")) if left else None,
     )

@@ -7,6 +7,8 @@ from prosa.show.parts import bar, missing, section, table, tiles
 from prosa.show.verdict import interval, scores, verdict
 from prosa.show.words import baseline_name, short
 
+FEW = 10  # documents: resampling fewer than this hardly shows how texts differ
+
 
 def shape(run: RunData) -> str:
     """The model's shape in a line, from its Hugging Face configuration (either family's names)."""
@@ -144,6 +146,16 @@ def quality(run: RunData) -> Html:
         title,
         table(f"{caption}: {sample}" if sample else caption, heads, rows, ours=ours_at),
         None if perplexity is None else tag("p", _perplexity(number(perplexity, 2))),
+        tag(
+            "p",
+            tr(
+                f"The interval is over {number(documents)} documents only: it says little of other texts.",
+                f"O intervalo é sobre apenas {number(documents)} documentos: diz pouco de outros textos.",
+            ),
+            class_="note",
+        )
+        if documents is not None and documents < FEW and interval(evaluation)
+        else None,
         tag("p", _explanation(), class_="note"),
     )
 
