@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import pytest
 from corpus_helpers import prose
@@ -51,3 +52,38 @@ def test_streams_lose_their_byte_order_mark(encoding):
     text = "coração\r\n" * 5000
     stream = as_utf8_stream(io.BufferedReader(io.BytesIO(text.encode(encoding))))
     assert b"".join(iter(lambda: stream.read(1000), b"")).decode("utf-8") == text
+
+
+class _OneLine:
+    """A line of ``size`` bytes between two short ones, made as it is read."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.ends = [b"um\n", b"\nfim\n"]
+
+    def read(self, size: int) -> bytes:
+        if len(self.ends) == 2:
+            return self.ends.pop(0)
+        if self.left > 0:
+            self.left -= size
+            return b"x" * size
+        return self.ends.pop() if self.ends else b""
+
+
+def test_a_line_of_a_gigabyte_is_not_held():
+    tracemalloc.start()
+    blocks = list(line_blocks(_OneLine(1_000_000_000), 1_000_000, 2_000_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [line for _, block in blocks for line in block] == [(1, b"um"), (-2, b""), (3, b"fim")]
+    assert peak < 10_000_000
+
+
+def test_a_text_of_one_line_is_cut_without_being_held():
+    tracemalloc.start()
+    lengths = [len(piece) for piece in cut_stream(_OneLine(200_000_000), 2_000_000)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(lengths) <= 2_000_000
+    assert sum(lengths) >= 200_000_000
+    assert peak < 20_000_000

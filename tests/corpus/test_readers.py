@@ -136,10 +136,10 @@ def test_jsonl_that_is_mostly_bad_is_refused(tmp_path):
 
 def test_a_hopeless_jsonl_is_refused_before_its_end(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text("x\n" * 1_000_000, encoding="utf-8")
+    path.write_text("x\n" * 100_000, encoding="utf-8")
     with pytest.raises(UserError, match="records read are bad"):
         next(read_documents([path], CorpusConfig(), problems := Problems()))
-    assert problems.count < 600_000
+    assert problems.count < 50_000
 
 
 def test_jsonl_in_utf_16_and_in_cp1252(tmp_path):
@@ -170,11 +170,11 @@ def test_a_long_text_in_a_line_becomes_several_documents(tmp_path):
 
 
 def test_a_gzip_that_was_cut_keeps_what_came_before(tmp_path):
-    data = gzip.compress(b"".join(b'{"text": "%d %s"}\n' % (n, prose(20, n).encode()) for n in range(50_000)))
+    data = gzip.compress(b"".join(b'{"text": "%d %s"}\n' % (n, prose(20, n).encode()) for n in range(3_000)))
     (tmp_path / "a.jsonl.gz").write_bytes(data[: len(data) // 2])
     (tmp_path / "b.jsonl.gz").write_bytes(b"not gzip")
     documents, problems = read(tmp_path)
-    assert len(documents) > 1000
+    assert 1000 < len(documents) < 2000
     assert [name for name, _ in problems] == ["a.jsonl.gz", "b.jsonl.gz"]
     assert "end-of-stream" in problems[0][1]
 

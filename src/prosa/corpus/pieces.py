@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from prosa.corpus.encoding import ByteReader
 
+_CHUNK = 65_536  # bytes read at a time
+_MOST_LINES = 10_000  # of a block
 _LOOK_BACK = 4  # a cut is looked for in the last quarter of a piece
 
 
@@ -53,33 +55,49 @@ def _cut_bytes(data: bytes, size: int) -> int:
 
 
 def line_blocks(file: ByteReader, size: int, longest: int) -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
-    """Whole lines in blocks of about ``size`` bytes.
+    """Whole lines in blocks of about ``size`` bytes, or fewer where lines are very short.
 
     Yields:
         (bytes of the block, [(line number from 1, line without its end)]); a line of more than ``longest`` bytes comes
         as one empty ``bytes`` with its number negated: it was skipped without being held.
+
+    Raises:
+        Exception: what reading raised (a compressed file may be cut), after the lines before it.
     """
-    number, rest, skipping = 1, b"", False
     lines: list[tuple[int, bytes]] = []
-    held = 0
-    while chunk := file.read(min(size, longest)):
-        *whole, rest_of_chunk = chunk.split(b"\n")
-        for line in whole:
-            line = rest + line
-            rest = b""
-            lines.append((-number, b"") if skipping or len(line) > longest else (number, line))
-            skipping = False
-            number += 1
-        rest += rest_of_chunk
-        if len(rest) > longest:
-            skipping, rest = True, b""
-        elif skipping:
-            rest = b""
-        held += len(chunk)
-        if held >= size and lines:
-            yield held, lines
-            lines, held = [], 0
-    if rest or skipping:
-        lines.append((-number, b"") if skipping or len(rest) > longest else (number, rest))
+    parts: list[bytes] = []  # of the line at hand, empty while it is skipped
+    number, length, block = 1, 0, 0
+    failed: Exception | None = None
+
+    def end_line() -> None:
+        nonlocal number, length
+        lines.append((number, b"".join(parts)) if length <= longest else (-number, b""))
+        parts.clear()
+        number, length = number + 1, 0
+
+    while True:
+        try:
+            chunk = file.read(_CHUNK)
+        except Exception as error:  # gzip's has many
+            failed = error
+            break
+        if not chunk:
+            break
+        for i, piece in enumerate(chunk.split(b"\n")):
+            if i:
+                end_line()
+            length += len(piece)
+            if length <= longest:
+                parts.append(piece)
+            else:
+                parts.clear()
+        block += len(chunk)
+        if lines and (block >= size or len(lines) >= _MOST_LINES):
+            yield block, lines
+            lines, block = [], 0
+    if length and failed is None:
+        end_line()
     if lines:
-        yield held, lines
+        yield block, lines
+    if failed is not None:
+        raise failed
