@@ -141,6 +141,8 @@ def test_wrong_specs_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no tokenizer in") as caught:
         load(tmp_path)
     assert "tokenizer/, base/" in caught.value.hint
+    with pytest.raises(UserError, match="there is no aaaa"):
+        load("a" * 5000)
     (tmp_path / "notes.md").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match=r"notes\.md is not a tokenizer"):
         load(tmp_path / "notes.md")
@@ -159,6 +161,22 @@ def test_damaged_tokenizer_json(tmp_path: Path, content: str, message: str) -> N
     (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
         load(tmp_path)
+
+
+def test_files_of_2020_do_not_say_their_type(trained: LibraryTokenizer, tmp_path: Path) -> None:
+    model = {key: value for key, value in trained._definition["model"].items() if key != "type"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**trained._definition, "model": model}), encoding="utf-8")
+    loaded = load(tmp_path)
+    assert loaded.kind == "bpe"
+    assert loaded.encode_batch([TEXT])[0].tolist() == trained.encode(TEXT)
+
+
+def test_text_files_that_are_not_utf8_or_have_a_mark(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_bytes("\ufeffaço\nfim\n".encode())
+    assert load(f"word-v1:{tmp_path / 'v.txt'}").encode("fim aço") == [1, 0]
+    (tmp_path / "v.txt").write_bytes("aço".encode("latin-1"))
+    with pytest.raises(UserError, match=r"cannot read .*v\.txt"):
+        load(f"word-v1:{tmp_path / 'v.txt'}")
 
 
 def test_damaged_word_file(tmp_path: Path) -> None:

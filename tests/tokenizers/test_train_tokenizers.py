@@ -154,8 +154,8 @@ def test_a_lone_surrogate_in_the_corpus() -> None:
         ({"vocab_size": 200}, "vocab_size 200 is too small.*\n.*at least 262"),
         ({"kind": "char", "vocab_size": 300}, "vocab_size 300 does not apply to char"),
         ({"kind": "bqe"}, "Did you mean 'bpe'"),
-        ({"special_tokens": ["<|a|>", "<|a|>"]}, "empty or repeated"),
-        ({"special_tokens": [""]}, "empty or repeated"),
+        ({"special_tokens": ["<|a|>", "<|a|>"]}, "a repeated name"),
+        ({"special_tokens": ["a"]}, "fewer than two characters"),
     ],
 )
 def test_bad_configuration(settings, message: str) -> None:
@@ -167,3 +167,9 @@ def test_configuration_without_special_tokens(verdict: str) -> None:
     bare = train.train([verdict], TokenizerConfig(vocab_size=300, special_tokens=()))
     assert (bare.vocab_size, bare.end_of_text, bare.special_tokens) == (300, None, {})
     assert json.dumps(bare.decode(bare.encode("é"))) == json.dumps("é")
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram"])
+def test_a_special_token_that_is_a_word(kind) -> None:
+    with pytest.raises(UserError, match="'casa' is also a word of the text"):
+        train.train(["casa casa casa casa"] * 99, TokenizerConfig(kind=kind, special_tokens=("<|a|>", "casa")))

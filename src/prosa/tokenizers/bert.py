@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from prosa.core.errors import UserError
-from prosa.core.files import read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import warn
 from prosa.tokenizers import bytelevel
-from prosa.tokenizers.library import LibraryTokenizer
+from prosa.tokenizers.library import LibraryTokenizer, read_settings
 from prosa.tokenizers.protocol import Tokenizer
+from prosa.tokenizers.text import read_text
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DECODER: dict[str, Any] = {"type": "WordPiece", "prefix": "##", "cleanup": True}
@@ -41,10 +41,7 @@ def load_bert(path: Path) -> LibraryTokenizer:
         UserError: no such file, a repeated token (its line is named), or no [UNK].
     """
     file = path / "vocab.txt" if path.is_dir() else path
-    try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(tr(f"cannot read {file}: {error}", f"não consigo ler {file}: {error}")) from error
+    lines = read_text(file).split("\n")
     vocab: dict[str, int] = {}
     for index, line in enumerate(lines[:-1] if lines[-1] == "" else lines):
         token = line.rstrip("\r")
@@ -60,8 +57,7 @@ def load_bert(path: Path) -> LibraryTokenizer:
         raise UserError(
             tr(f"{file} is not a BERT vocabulary: it has no [UNK].", f"{file} não é vocabulário BERT: falta [UNK].")
         )
-    settings_path = file.with_name("tokenizer_config.json")
-    settings = read_json(settings_path) if settings_path.is_file() else {}
+    settings = read_settings(file.parent)
     uncased = settings.get("do_lower_case", not any(token != token.lower() for token in vocab if token not in SPECIAL))
     special = {token: vocab[token] for token in SPECIAL if token in vocab}
     model = {

@@ -8,6 +8,7 @@ from prosa.core.language import tr
 from prosa.tokenizers import bytelevel
 from prosa.tokenizers.config import END_OF_TEXT
 from prosa.tokenizers.library import LibraryTokenizer
+from prosa.tokenizers.text import read_text
 
 PAIRS = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 
@@ -44,7 +45,7 @@ def load_gpt2(folder: Path) -> LibraryTokenizer:
     if not isinstance(vocab, dict) or not all(isinstance(id, int) for id in vocab.values()):
         raise UserError(tr(f"{vocab_path}: expected token: id pairs.", f"{vocab_path}: esperava pares token: id."))
     merges = []
-    for number, line in enumerate(merges_path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(read_text(merges_path).split("\n"), 1):
         if not line.strip() or (number == 1 and line.startswith("#version")):
             continue
         parts = line.split()

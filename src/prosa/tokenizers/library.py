@@ -19,7 +19,7 @@ from prosa.core.files import read_json, write_json, write_text
 from prosa.core.language import tr
 from prosa.tokenizers import bytelevel, fast
 from prosa.tokenizers.config import CHAT_TEMPLATE, CHAT_TOKENS
-from prosa.tokenizers.text import surrogate_error
+from prosa.tokenizers.text import read_text, surrogate_error
 
 KINDS = {"BPE": "bpe", "WordPiece": "wordpiece", "Unigram": "unigram", "WordLevel": "wordlevel"}
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "[SEP]")
@@ -51,7 +51,7 @@ class LibraryTokenizer:
             self._json = json.dumps({**self._definition, "post_processor": None}, ensure_ascii=False)
             self._reference = self._open(plain=True)
             model = definition["model"]
-            self.kind = KINDS[model["type"]]
+            self.kind = KINDS[type(self._reference.model).__name__]  # files of 2020 do not say "type"
         except Exception as error:  # tokenizers raises bare Exceptions
             raise UserError(
                 tr(
@@ -239,8 +239,18 @@ def read_library_files(path: Path) -> tuple[dict[str, Any], dict[str, Any], str 
     definition = read_json(path)
     if not isinstance(definition, dict) or not isinstance(definition.get("model"), dict):
         raise UserError(tr(f"{path} is not a tokenizer.json.", f"{path} não é um tokenizer.json."))
-    beside, template = path.with_name("tokenizer_config.json"), path.with_name("chat_template.jinja")
-    settings = read_json(beside) if beside.is_file() else {}
+    template = path.with_name("chat_template.jinja")
+    return definition, read_settings(path.parent), read_text(template) if template.is_file() else None
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The tokenizer_config.json in ``folder``, {} when there is none.
+
+    Raises:
+        UserError: it is not a JSON object.
+    """
+    path = folder / "tokenizer_config.json"
+    settings = read_json(path) if path.is_file() else {}
     if not isinstance(settings, dict):
-        raise UserError(tr(f"{beside}: expected an object.", f"{beside}: esperava um objeto."))
-    return definition, settings, template.read_text(encoding="utf-8") if template.is_file() else None
+        raise UserError(tr(f"{path}: expected key: value pairs.", f"{path}: esperava pares chave: valor."))
+    return settings

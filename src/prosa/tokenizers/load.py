@@ -35,19 +35,19 @@ def load(spec: str | Path) -> Tokenizer:
         UserError: nothing there, or nothing that can be read; the forms are listed, the nearest kind suggested.
     """
     prefixed = PREFIX.fullmatch(str(spec))
-    if prefixed and not Path(spec).exists():
+    if prefixed and not _exists(Path(spec)):
         kind, path = prefixed.group(1), Path(prefixed.group(2))
         if kind not in LOADERS:
             error = unknown(tr("tokenizer kind", "tipo de tokenizador"), kind, LOADERS)
             raise UserError(error.what, forms())
-        if not path.exists():
+        if not _exists(path):
             raise _missing(path)
         return LOADERS[kind](path)
     path = Path(spec)
+    if not _exists(path):
+        raise _missing(path)
     if path.is_dir():
         return _load_folder(path)
-    if not path.exists():
-        raise _missing(path)
     if path.name.endswith(".tiktoken"):
         return load_tiktoken(path)
     if path.name == WORD_FILE:
@@ -88,6 +88,13 @@ def _load_json(path: Path) -> LibraryTokenizer:
     definition, settings, template = read_library_files(path)
     family = CharTokenizer if is_char(definition) else LibraryTokenizer
     return family(definition, settings, template, str(path))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, such as a whole text
+        return False
 
 
 def _missing(path: Path) -> UserError:

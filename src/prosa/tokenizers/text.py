@@ -1,4 +1,6 @@
-"""Lone surrogates, which no UTF-8 text can hold, are refused by name: changing them silently breaks round trips."""
+"""Reading text files, and lone surrogates, which no UTF-8 text can hold, are refused by name: changing them silently breaks round trips."""
+
+from pathlib import Path
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
@@ -23,3 +25,15 @@ def surrogate_error(text: str, number: int | None = None) -> UserError | None:
             ),
         )
     return None
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file's text, without a byte-order mark.
+
+    Raises:
+        UserError: missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(tr(f"cannot read {path}: {error}", f"não consigo ler {path}: {error}")) from error

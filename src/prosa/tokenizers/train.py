@@ -51,7 +51,20 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         if not size:
             size, stream = _automatic(stream)
         definition = _learn(stream, config, size - len(config.special_tokens))
-    first_id = len(definition["model"]["vocab"])
+    vocab = definition["model"]["vocab"]  # of Unigram: [piece, score] pairs
+    taken = {entry if isinstance(entry, str) else entry[0] for entry in vocab}
+    for token in config.special_tokens:
+        if token in taken:
+            raise UserError(
+                tr(
+                    f"the special token {token!r} is also a word of the text.",
+                    f"o token especial {token!r} também é palavra do texto.",
+                ),
+                tr(
+                    "Give it a form that no text has: <|name|>.", "Dê a ele uma forma que nenhum texto tenha: <|nome|>."
+                ),
+            )
+    first_id = len(vocab)
     definition["added_tokens"] += [
         bytelevel.added_token(token, first_id + place) for place, token in enumerate(config.special_tokens)
     ]

@@ -21,7 +21,7 @@ from prosa.core.files import read_json, write_json
 from prosa.core.language import tr
 from prosa.tokenizers.config import END_OF_TEXT, UNKNOWN
 from prosa.tokenizers.library import flatten
-from prosa.tokenizers.text import surrogate_error
+from prosa.tokenizers.text import read_text, surrogate_error
 
 WORD_FILE = "word-tokenizer.json"
 WordKind = Literal["word-v1", "word-v2"]
@@ -143,11 +143,7 @@ def load_word(path: Path, kind: WordKind) -> WordTokenizer:
     file = path / WORD_FILE if path.is_dir() else path
     if file.suffix == ".json":
         return _given(kind, _json_tokens(file), file)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(tr(f"cannot read {file}: {error}", f"não consigo ler {file}: {error}")) from error
-    lines = [words(line) for line in text.splitlines()]
+    lines = [words(line) for line in read_text(file).splitlines()]
     if any(len(line) > 1 for line in lines):
         return word_tokenizer(kind, (word for line in lines for word in line))
     return _given(kind, [line[0] for line in lines if line], file)
