@@ -74,6 +74,11 @@ def test_packing_loses_and_invents_nothing(lengths: list[int], length: int) -> N
         assert all(a == b or EOT in (a, b) for a, b in itertools.pairwise(row))
 
 
+def test_the_end_of_text_may_fill_the_last_row() -> None:
+    assert [row.tolist() for row in pack_rows([[1, 2]], 2, EOT)] == [[1, 2, EOT]]
+    assert [row.tolist() for row in pack_rows([[1, 2], [3, 4]], 2, EOT)] == [[1, 2, EOT], [3, 4, EOT]]
+
+
 def test_a_row_needs_length() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         list(pack_rows(DOCUMENTS, 0, EOT))

@@ -39,9 +39,9 @@ def test_seeds_give_different_orders_with_few_fixed_points() -> None:
             assert np.sum(orders[a] == orders[b]) < 12
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 16, 20])
+@pytest.mark.parametrize("n", [3, 16, 20])
 def test_over_seeds_each_number_goes_to_each_place_equally_often(n: int) -> None:
-    trials = 1000
+    trials = 300
     counts = np.zeros((n, n))
     for seed in range(trials):
         counts[np.arange(n), permute(np.arange(n), n, seed)] += 1

@@ -39,6 +39,7 @@ def test_ids_on_disk_are_the_documents_each_followed_by_end_of_text(make_folder:
 def test_reads_across_shards(make_folder: Make) -> None:
     train = texts(30, 3)
     stream = make_folder({"a": (train, [], 1)}, shard_tokens=7).stream("train", "a")
+    assert [len(part) for part in stream.parts[:-1]] == [7] * (len(stream) // 7 - (len(stream) % 7 == 0))
     expected = np.array(flat(train))
     for start in range(0, len(expected) - 40, 3):
         for length in (1, 6, 7, 8, 23):
