@@ -9,7 +9,7 @@ from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.language import set_language
-from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.gpt import GPT, GPTConfig, fixed_positions
 from prosa.nn.cache import KVCache
 
 CLASSIC = GPTConfig(vocab_size=61, context=160, n_layer=2, n_head=4, d_model=32, shape="classic")
@@ -149,6 +149,15 @@ def test_gpt2_initialisation() -> None:
     for name, parameter in GPT(config).named_parameters():
         if parameter.ndim == 1:
             assert parameter.eq(1.0 if "norm" in name and name.endswith("weight") else 0.0).all()
+
+
+@torch.no_grad()
+def test_sinusoidal_positions_neither_drown_the_tokens_nor_drown_in_them() -> None:
+    """The paper's proportion at the start: embeddings of deviation 1 to sines of amplitude 1."""
+    model = GPT(dataclasses.replace(SHAPES["sinusoidal"], vocab_size=2000))
+    positions = fixed_positions(torch.arange(160)[None], 32)
+    ratio = positions.square().mean().sqrt() / model.embedding.weight.std()
+    assert ratio.item() == pytest.approx(1 / math.sqrt(2), rel=0.02)
 
 
 def test_dropout_acts_in_training_only() -> None:

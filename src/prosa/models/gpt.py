@@ -29,7 +29,7 @@ from prosa.nn.feedforward import MLP, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import positions_in_documents, rotation, sinusoidal
 
-__all__ = ["GPT", "INIT_STD", "GPTConfig", "too_long"]
+__all__ = ["GPT", "INIT_STD", "GPTConfig", "fixed_positions", "too_long"]
 
 INIT_STD = 0.02
 
@@ -133,7 +133,7 @@ class GPT(nn.Module):
             case "learned":
                 x_BTC = x_BTC + self.position_embedding(where_BT)
             case "sinusoidal":
-                x_BTC = x_BTC + sinusoidal(where_BT, self.config.d_model).to(x_BTC.dtype)
+                x_BTC = x_BTC + fixed_positions(where_BT, self.config.d_model).to(x_BTC.dtype)
             case "rotary":
                 by = rotation(where_BT, self.config.head_dim, self.config.rope_theta)
         x_BTC = self.dropout(x_BTC)
@@ -142,6 +142,16 @@ class GPT(nn.Module):
             x_BTC = block(x_BTC, by, mask, store)
         hidden_BTC: Tensor = self.norm(x_BTC)
         return hidden_BTC
+
+
+def fixed_positions(positions_BT: Tensor, d_model: int) -> Tensor:
+    """What sinusoidal positions add to the embeddings: (B, T) -> (B, T, C) float32.
+
+    The paper multiplies embeddings of deviation 1 / sqrt(C) by sqrt(C) and adds sines of amplitude 1. Ours start at
+    0.02, so that the tied head starts near ln V, and the sines are scaled with them: the paper's proportion. (Sines of
+    amplitude 1 drown the tokens: a small model then learns no more than letter frequencies in 400 steps.)
+    """
+    return INIT_STD * sinusoidal(positions_BT, d_model)
 
 
 def too_long(tokens: int, context: int) -> UserError:

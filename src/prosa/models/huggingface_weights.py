@@ -17,8 +17,7 @@ from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.models.gpt import GPT, GPTConfig
-from prosa.nn.positions import sinusoidal
+from prosa.models.gpt import GPT, GPTConfig, fixed_positions
 
 HEAD = "lm_head.weight"
 TABLE = "transformer.wpe.weight"
@@ -88,7 +87,7 @@ def _fixed_table(config: GPTConfig, dtype: torch.dtype) -> Tensor | None:
     if config.positions == "none":
         return torch.zeros(config.context, config.d_model, dtype=dtype)
     if config.positions == "sinusoidal":
-        return sinusoidal(torch.arange(config.context)[None], config.d_model)[0].to(dtype)
+        return fixed_positions(torch.arange(config.context)[None], config.d_model)[0].to(dtype)
     return None
 
 
@@ -139,7 +138,7 @@ def from_weights(config: GPTConfig, weights: Mapping[str, Tensor], where: str) -
             (name, torch.empty(p.shape, dtype=p.dtype).copy_(p)) for name, p in zip(part.ours, pieces, strict=True)
         )
     table = _fixed_table(config, state["embedding.weight"].dtype)
-    if table is not None and not torch.allclose(take(TABLE, tuple(table.shape)).to(table.dtype), table, atol=1e-5):
+    if table is not None and not torch.allclose(take(TABLE, tuple(table.shape)).to(table.dtype), table, atol=1e-6):
         kind = config.positions
         raise _bad(
             where,
