@@ -72,14 +72,12 @@ class TokenizerConfig:
                     "0 é automático.",
                 ),
             )
-        if (
-            len(set(self.special_tokens)) != len(self.special_tokens)
-            or min(map(len, self.special_tokens), default=2) < 2
-        ):
+        names = list(self.special_tokens)
+        if len(set(names)) != len(names) or any(len(name) < 2 for name in names):
             raise UserError(
                 tr(
-                    f"tokenizer: special_tokens has a repeated name or one of fewer than two characters: {list(self.special_tokens)}",
-                    f"tokenizador: special_tokens tem nome repetido ou de menos de dois caracteres: {list(self.special_tokens)}",
+                    f"tokenizer: special_tokens has a repeated name or one of fewer than two characters: {names}",
+                    f"tokenizador: special_tokens tem nome repetido ou de menos de dois caracteres: {names}",
                 )
             )
 

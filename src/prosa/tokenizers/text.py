@@ -1,4 +1,7 @@
-"""Reading text files, and lone surrogates, which no UTF-8 text can hold, are refused by name: changing them silently breaks round trips."""
+"""Text files, and lone surrogates.
+
+No UTF-8 text can hold a lone surrogate, and changing it silently breaks round trips: it is refused, its place named.
+"""
 
 from pathlib import Path
 

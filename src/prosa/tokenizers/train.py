@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -95,39 +96,58 @@ def _automatic(texts: Iterator[str]) -> tuple[int, Iterator[str]]:
 
 def _learn(texts: Iterator[str], config: TokenizerConfig, size: int) -> dict[str, Any]:
     """The tokenizer.json of ``size`` learnt tokens, without the control tokens."""
-    alphabet = sorted(bytelevel.BYTE_CHARACTERS)
-    trainer: Any
     if config.kind == "wordpiece":
-        learner = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        # strip_accents must be said: without it, it follows lowercase, which BERT's loaders may change.
-        learner.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
-        learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        learner.decoder = decoders.WordPiece()
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=size, min_frequency=config.min_frequency, special_tokens=list(bert.SPECIAL), show_progress=False
+        return _learn_wordpiece(texts, config, size)
+    alphabet = sorted(bytelevel.BYTE_CHARACTERS)
+    learner = tokenizers.Tokenizer(models.BPE() if config.kind == "bpe" else models.Unigram())
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(tokenizers.Regex(bytelevel.QWEN2_PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False),
+        ]
+    )
+    learner.decoder = decoders.ByteLevel()
+    trainer: Any
+    if config.kind == "bpe":
+        trainer = trainers.BpeTrainer(
+            vocab_size=size, min_frequency=config.min_frequency, initial_alphabet=alphabet, show_progress=False
         )
     else:
-        learner = tokenizers.Tokenizer(models.BPE() if config.kind == "bpe" else models.Unigram())
-        learner.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(tokenizers.Regex(bytelevel.QWEN2_PATTERN), "isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False),
-            ]
-        )
-        learner.decoder = decoders.ByteLevel()
-        if config.kind == "bpe":
-            trainer = trainers.BpeTrainer(
-                vocab_size=size, min_frequency=config.min_frequency, initial_alphabet=alphabet, show_progress=False
-            )
-        else:
-            trainer = trainers.UnigramTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+        trainer = trainers.UnigramTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     learner.train_from_iterator(texts, trainer=trainer)
     definition: dict[str, Any] = json.loads(learner.to_str())
-    if config.kind == "wordpiece":
-        # tokenizers numbers the ##letters as its hash table gives them, anew each time; cutting does not use the order.
-        learnt = sorted(
-            set(definition["model"]["vocab"]) - set(bert.SPECIAL),
-            key=lambda token: (len(token.removeprefix("##")), token),
+    return definition
+
+
+def _learn_wordpiece(texts: Iterator[str], config: TokenizerConfig, size: int) -> dict[str, Any]:
+    """The same for WordPiece, in two passes, so that the same texts give the same pieces.
+
+    ``tokenizers`` numbers the letters inside words (``##a``) as its hash table gives them, anew each time, and settles
+    ties by those numbers. So the letters are found first (the texts wait in a temporary file) and then given in order.
+    """
+    learner = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # strip_accents must be said: without it, it follows lowercase, which BERT's loaders may change.
+    learner.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    learner.decoder = decoders.WordPiece()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as kept:
+
+        def keeping() -> Iterator[str]:
+            for text in texts:
+                kept.write(json.dumps(text) + "\n")
+                yield text
+
+        only_letters = trainers.WordPieceTrainer(vocab_size=0, special_tokens=[], show_progress=False)
+        learner.train_from_iterator(keeping(), trainer=only_letters)
+        letters = sorted(token for token in learner.get_vocab() if token.startswith("##"))
+        kept.seek(0)
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=size,
+            min_frequency=config.min_frequency,
+            special_tokens=[*bert.SPECIAL, *letters],
+            show_progress=False,
         )
-        definition["model"]["vocab"] = {token: id for id, token in enumerate((*bert.SPECIAL, *learnt))}
+        learner.train_from_iterator(map(json.loads, kept), trainer=trainer)
+    definition: dict[str, Any] = json.loads(learner.to_str())
+    definition["added_tokens"] = [token for token in definition["added_tokens"] if token["content"] in bert.SPECIAL]
     return definition
