@@ -99,7 +99,7 @@ def test_every_removing_rule_is_told_with_its_examples(run_folder: Path) -> None
     assert "Examples: near duplicates" in text
     assert "other languages" not in text  # removed nothing
     assert "What cleaning repaired" in text
-    assert "wrapped lines joined" in text
+    assert text.count("Examples: wrapped lines joined") == 1  # among the repairs, not among the removals
     assert "A document has 61 to 240,112 characters; half of them have at most 3,122." in text
     assert "quebrado.pdf: EOF marker not found" in text
 
@@ -227,6 +227,7 @@ def test_user_text_stays_text(run_folder: Path) -> None:
             assert page.text[lang].count("</script><script>alert(1)</script><img src=x onerror=alert(2)>") >= 10
             assert "␀␛[31m �" in page.text[lang]
         assert "\x00" not in path.read_text(encoding="utf-8")
+        assert "<" not in page.raw["script"][1]  # the figures: no markup can end the script element
         json.dumps(page.figures).encode("utf-8")
 
 
