@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ class ByteTokenizer:
         self.batches.append(sum(map(len, parts)))
         flat = np.frombuffer(b"".join(parts), np.uint8).astype(np.uint32)
         return flat, np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "tokenizer.json").write_text(self.fingerprint, encoding="utf-8")
 
 
 def texts(n: int, seed: int, longest: int = 80) -> list[Text]:

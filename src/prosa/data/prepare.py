@@ -19,6 +19,9 @@ from prosa.data.writer import SplitWriter
 from prosa.tokenizers.protocol import Tokenizer
 
 
+TOKENIZER = "tokenizer"  # the folder in a token folder
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """How tokens are stored.
@@ -48,7 +51,7 @@ def prepare_tokens(
     """Encode all documents into the token folder ``out``, whole or not at all (it replaces one that is there).
 
     Every document is followed by the tokenizer's end-of-text, if it has one. Documents without text are left out and
-    counted.
+    counted. The tokenizer goes along, in the folder's ``tokenizer/``: ids mean nothing without it.
 
     Args:
         sources: name -> (documents, weight). Documents are a corpus folder, several of them, or an iterable of objects
@@ -88,6 +91,7 @@ def prepare_tokens(
             tokenizer.vocab_size, tokenizer.end_of_text, tokenizer.kind, tokenizer.fingerprint, tuple(done)
         ).to_json()
         write_json(folder / INDEX, index)
+        tokenizer.save(folder / TOKENIZER)
         mark_complete(folder)
     return index
 

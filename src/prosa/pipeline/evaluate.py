@@ -41,7 +41,7 @@ def evaluate(
         network.to(choose_device(device)),
         tokenizer,
         _documents(text, run),
-        train_tokens=None if run is None else run / TOKENS,
+        train_tokens=run / TOKENS if run and is_complete(run / TOKENS) else None,
         context=context,
         stride=stride,
         batch=batch,

@@ -7,7 +7,7 @@ from prosa.core.errors import UserError
 from prosa.core.files import claim, is_complete, read_json
 from prosa.core.language import tr
 from prosa.data.prepare import DataConfig, prepare_tokens
-from prosa.pipeline.run import CORPUS, TOKENIZER
+from prosa.pipeline.run import CORPUS
 from prosa.tokenizers.load import load as load_tokenizer
 
 
@@ -66,16 +66,17 @@ def prepare(
     sizes = weights or tuple(float(read_json(folder / "report.json")["train"]["bytes"]) for folder in folders)
     names = _names(corpora)
     sources = {name: (folder, weight) for name, folder, weight in zip(names, folders, sizes, strict=True)}
-    index = prepare_tokens(sources, loaded, out, data)
-    loaded.save(out / TOKENIZER)
-    return index
+    return prepare_tokens(sources, loaded, out, data)
 
 
 def _names(corpora: tuple[Path, ...]) -> list[str]:
-    """A short name a source: the folder's, or its run's when the folder is called ``corpus``; numbered when equal."""
-    names = []
-    for path in corpora:
-        path = path.resolve()
-        name = path.parent.name if path.name == CORPUS else path.name
-        names.append("".join(c if c.isalnum() or c in "-_." else "-" for c in name))
+    """A name a source: of a lone one always the same (it takes part in the order of training); else the folder's.
+
+    A folder called ``corpus`` takes the name of the run it is in; equal names are numbered.
+    """
+    if len(corpora) == 1:
+        return [CORPUS]
+    folders = [path.resolve() for path in corpora]
+    names = [folder.parent.name if folder.name == CORPUS else folder.name for folder in folders]
+    names = ["".join(c if c.isalnum() or c in "-_." else "-" for c in name) for name in names]
     return names if len({n.casefold() for n in names}) == len(names) else [f"{n}-{i}" for i, n in enumerate(names, 1)]
