@@ -1,7 +1,7 @@
 """What a training step needs of memory, known before the first one.
 
 Weights, gradients and optimizer state follow from shapes. Activations are measured: what autograd keeps for the
-backward pass of one sequence, counted tensor by tensor, times the sequences of a micro-batch.
+backward pass of one and of two sequences, counted tensor by tensor; the difference is what each further one adds.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from prosa.data.batches import Batch
 from prosa.train.objectives import Objective
 from prosa.train.optimizers import Optimizer
 from prosa.train.step import Precision, accumulate, rows
-from prosa.train.wrapping import blocks
+from prosa.train.wrapping import blocks, not_recomputing
 
 MARGIN = 1.25  # temporaries of single operations, fragmentation
 
@@ -28,6 +28,8 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int
+    activations_fixed: int
+    """However many sequences: weights in bfloat16, the head's gradient."""
     activations_a_sequence: int
     logits: int
     """A chunk's logits, their softmax and their gradient."""
@@ -36,7 +38,8 @@ class Memory:
     @property
     def activations(self) -> int:
         """Of a micro-batch, logits included, with a margin for temporaries."""
-        return int(MARGIN * self.activations_a_sequence * self.micro_batch) + self.logits
+        kept = self.activations_fixed + self.activations_a_sequence * self.micro_batch
+        return int(MARGIN * kept) + self.logits
 
     @property
     def to_come(self) -> int:
@@ -108,13 +111,27 @@ def estimate(
     """The memory of a step at a micro-batch of one sequence; ``dataclasses.replace`` it for more."""
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     gradients = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-    one = rows(batch, 0, 1, next(model.parameters()).device)
+    fixed, each = _line(model, objective, batch, precision)
+    with not_recomputing(model) as wrapped:
+        if wrapped:  # in the backward pass one block at a time is there in full, with its gradients
+            each += 2 * _line(model, objective, batch, precision)[1] // len(wrapped)
     vocabulary = getattr(getattr(model, "config", None), "vocab_size", 0)
     return Memory(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer.state_bytes(),
-        activations_a_sequence=activations(model, objective, one, precision),
+        activations_fixed=fixed,
+        activations_a_sequence=each,
         logits=chunk * vocabulary * (12 if precision == "float32" else 10),
         micro_batch=1,
     )
+
+
+def _line(model: nn.Module, objective: Objective, batch: Batch, precision: Precision) -> tuple[int, int]:
+    """Bytes kept as a fixed part and a part for each sequence, from one and two sequences."""
+    device = next(model.parameters()).device
+    one = activations(model, objective, rows(batch, 0, 1, device), precision)
+    if len(batch.inputs) == 1:
+        return 0, one
+    two = activations(model, objective, rows(batch, 0, 2, device), precision)
+    return max(0, 2 * one - two), two - one

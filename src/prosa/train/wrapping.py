@@ -55,6 +55,17 @@ def recomputing(model: nn.Module, on: bool) -> Iterator[None]:
             del block.forward
 
 
+@contextmanager
+def not_recomputing(model: nn.Module) -> Iterator[list[nn.Module]]:
+    """While inside, what ``recomputing`` does is off; gives the blocks it was on for."""
+    saved = {block: vars(block).pop("forward") for block in blocks(model) if "forward" in vars(block)}
+    try:
+        yield list(saved)
+    finally:
+        for block, forward in saved.items():
+            block.forward = forward
+
+
 def _recomputed(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if not torch.is_grad_enabled():
         return forward(*args, **kwargs)
