@@ -134,6 +134,22 @@ def test_jsonl_that_is_mostly_bad_is_refused(tmp_path):
     assert [text for _, text in read(path, text_field="conteudo")[0]] == ["um", "dois"]
 
 
+def test_one_bad_jsonl_among_good_files_is_named_and_the_run_goes_on(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"conteudo": "um"}\n' * 300, encoding="utf-8")
+    for name in ("b.txt", "c.txt"):
+        (tmp_path / name).write_text("texto", encoding="utf-8")
+    (tmp_path / "d.txt").write_bytes(b"")
+    problems = Problems()
+    assert len(list(read_documents([tmp_path], CorpusConfig(), problems))) == 2
+    assert problems.count == 301
+    assert [p.source.rpartition("/")[2] for p in problems.named] == [
+        "a.jsonl",
+        *(f"a.jsonl:{n}" for n in range(1, 11)),
+        "d.txt",
+    ]
+    assert "300 of the 300 records read are bad" in problems.named[0].why
+
+
 def test_a_hopeless_jsonl_is_refused_before_its_end(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("x\n" * 100_000, encoding="utf-8")

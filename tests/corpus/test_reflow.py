@@ -29,6 +29,8 @@ def test_a_wrapped_novel_gets_its_paragraphs_back():
     assert lines[5:8] == ["— Continue, disse eu acordando.", "— Já acabei, murmurou ele.", "— São muito bonitos."]
     assert "CAPÍTULO II" in lines  # the line before ends full, and its sentence is over
     assert not any(line[:1].islower() for line in lines)
+    assert len(lines) == 16
+    assert [line.split(",")[0] for line in lines[-3:]] == ["Vivo só", "Ora", "Fiquei tão alegre com esta idéia"]
 
 
 def test_reflow_moves_no_letter():

@@ -52,6 +52,7 @@ def test_binary_is_told_from_text():
         ("â€œOlÃ¡â€\x9d", "“Olá”"),
         ("a maçã e a maÃ§Ã£", "a maçã e a maçã"),
         ("CafÃ©\nAVÃ”", "Café\nAVÔ"),
+        ("CafÃ©\n“AMANHÃ” — «MANHû", "Café\n“AMANHÃ” — «MANHû"),
     ],
 )
 def test_mojibake_is_repaired(broken, right):

@@ -55,9 +55,8 @@ def test_one_section_is_held_out_even_when_the_hash_takes_none():
     assert [d.id for held, d in sided if held] == [lowest]
 
 
-def test_a_repeated_section_stays_on_its_twins_side():
+def test_near_duplicate_sections_stay_on_one_side():
     chapter = prose(200, 4)
-    text = "\n\n".join(chapter for _ in range(6))
-    n = len(chapter) + 2
-    held = {h for h, d in split_sections([Document(text, "")], n, 0.3, "f" * 16, 0.8) if len(d.text) > n // 2}
-    assert len(held) == 1
+    documents = [Document(f"{chapter} fim{i}.", f"{i}.txt") for i in range(20)]
+    assert len({is_held_out(d.id, 0.3) for d in documents}) == 2  # the hash alone would scatter them
+    assert len({held for held, _ in split_sections(documents, 10_000, 0.3, "f" * 16, 0.8)}) == 1

@@ -29,8 +29,8 @@ def build_corpus(paths: Sequence[Path], out: Path, config: CorpusConfig) -> Corp
     Memory does not grow with the size of the files, but by about 2.5 kB a document kept (see ``duplicates``).
 
     Raises:
-        UserError: nothing readable in ``paths``, every document was removed, most of a file's records are bad, or
-            ``out`` cannot be written. ``out`` is then as it was before.
+        UserError: nothing readable in ``paths``, every document was removed, most records of half of the files are bad,
+            or ``out`` cannot be written. ``out`` is then as it was before.
     """
     report = CorpusReport()
     files = find_files(paths, report.problems, skip=out)

@@ -60,4 +60,4 @@ def ordered_map(function: Callable[[A], R], items: Iterable[A], workers: int) ->
             ),
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What could not be read: every one is counted, the first are named, and a file that is mostly bad stops the run."""
+"""What could not be read: every one is counted, the first are named, and files that are mostly bad stop the run."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,15 +7,17 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 
 NAMED = 100  # problems kept by name; the rest are counted
+NAMED_OF_A_FILE = 10
 EARLY = 1000  # bad records of one file after which its good and bad are compared without waiting for its end
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was not read: where, and why."""
+    """Something that was not read: where (``file`` or ``file:record``), and why."""
 
     source: str
     why: str
+    file: str
 
 
 @dataclass
@@ -38,14 +40,20 @@ class Problems:
     def add(self, source: str, why: str) -> None:
         """Count a problem and, while there is room, name it."""
         self.count += 1
-        if len(self.named) < NAMED:
-            self.named.append(Problem(source, why))
+        self._name(Problem(source, why, source))
+
+    def _name(self, problem: Problem) -> None:
+        of_this = sum(other.file == problem.file for other in self.named)
+        if len(self.named) < NAMED and of_this < NAMED_OF_A_FILE:
+            self.named.append(problem)
 
     def bad_record(self, path: str, record: int, why: str) -> None:
         """A bad line or row, ``record`` counted from 1."""
-        self.add(f"{path}:{record}", why)
+        problem = Problem(f"{path}:{record}", why, path)
+        self.count += 1
+        self._name(problem)
         self.bad[path] += 1
-        self.first.setdefault(path, Problem(f"{path}:{record}", why))
+        self.first.setdefault(path, problem)
 
     def good_record(self, path: str) -> None:
         """A line or row that was read."""
@@ -53,34 +61,43 @@ class Problems:
 
     def merge(self, other: "Problems") -> None:
         """Add a worker's problems."""
-        self.named += other.named[: NAMED - len(self.named)]
+        for problem in other.named:
+            self._name(problem)
         self.count += other.count
         self.good.update(other.good)
         self.bad.update(other.bad)
         for path, problem in other.first.items():
             self.first.setdefault(path, problem)
 
-    def refuse_hopeless(self, at_least: int = EARLY) -> None:
-        """Stop at a file with that many bad records, when they are most of those read so far.
+    def refuse_hopeless(self, files: int, at_least: int = EARLY) -> None:
+        """Stop when half of the ``files`` that are read, or more, are mostly bad records.
+
+        Args:
+            at_least: a file with fewer bad records is not judged yet.
 
         Raises:
-            UserError: there is one; its first bad record is told.
+            UserError: they are; the first such file and its first bad record are told.
         """
-        for path, bad in self.bad.items():
-            if bad >= at_least:
-                self._refuse_if_mostly_bad(path)
-
-    def _refuse_if_mostly_bad(self, path: str) -> None:
-        bad, good = self.bad[path], self.good[path]
-        if bad > good:
-            first = self.first[path]
+        hopeless = [path for path, bad in self.bad.items() if bad >= at_least and bad > self.good[path]]
+        if hopeless and 2 * len(hopeless) >= files:
             raise UserError(
-                tr(
-                    f"{path}: {bad} of the {bad + good} records read are bad. The first: {first.source}: {first.why}",
-                    f"{path}: {bad} dos {bad + good} registros são ruins. O primeiro: {first.source}: {first.why}",
-                ),
+                self._mostly_bad(hopeless[0]),
                 tr(
                     "Mend or leave out the file, or name the field that holds the text (text_field).",
                     "Conserte ou retire o arquivo, ou diga qual campo tem o texto (text_field).",
                 ),
             )
+
+    def finish(self, files: int) -> None:
+        """As ``refuse_hopeless``, once everything was read; fewer mostly bad files are named before other problems."""
+        self.refuse_hopeless(files, at_least=1)
+        for path in reversed([path for path, bad in self.bad.items() if bad > self.good[path]]):
+            self.named.insert(0, Problem(path, self._mostly_bad(path), path))
+
+    def _mostly_bad(self, path: str) -> str:
+        bad, first = self.bad[path], self.first[path]
+        total = bad + self.good[path]
+        return tr(
+            f"{path}: {bad} of the {total} records read are bad. The first: {first.source}: {first.why}",
+            f"{path}: {bad} dos {total} registros lidos são ruins. O primeiro: {first.source}: {first.why}",
+        )

@@ -52,14 +52,14 @@ def clean_files(files: Sequence[Path], config: CorpusConfig, problems: Problems)
     ``problems`` gathers those of every process.
 
     Raises:
-        UserError: most records of a file are bad, a library for a format is missing, or a column is.
+        UserError: most records of half of the files are bad, a library for a format is missing, or a column is.
     """
     batches = _batches(file_tasks(files, config, problems))
     for outcome in ordered_map(partial(clean_batch, config=config), batches, workers_for(files, config)):
         problems.merge(outcome.problems)
-        problems.refuse_hopeless()
+        problems.refuse_hopeless(len(files))
         yield outcome
-    problems.refuse_hopeless(at_least=1)
+    problems.finish(len(files))
 
 
 def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Problems | None = None) -> Iterator[Document]:
@@ -69,14 +69,15 @@ def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Proble
         problems: gathers what could not be read; without it each problem is a warning on stderr at the end.
 
     Raises:
-        UserError: a path does not exist, nothing readable is there, or most records of a file are bad.
+        UserError: a path does not exist, nothing readable is there, or most records of half of the files are bad.
     """
     met = Problems() if problems is None else problems
-    for task in file_tasks(find_files(paths, met), config, met):
+    files = find_files(paths, met)
+    for task in file_tasks(files, config, met):
         for raw in READERS[task.format].texts(task, config, met):
             yield Document(repair(plain_ends(raw.text), raw.encoding)[0], raw.source)
-        met.refuse_hopeless()
-    met.refuse_hopeless(at_least=1)
+        met.refuse_hopeless(len(files))
+    met.finish(len(files))
     if problems is None:
         for problem in met.named:
             warn(f"{problem.source}: {problem.why}")

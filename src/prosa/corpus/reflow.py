@@ -12,6 +12,7 @@ import itertools
 import re
 from collections import Counter
 
+from prosa.core.language import tr
 from prosa.corpus.repair import Change, excerpt, first_difference, size
 
 _MIN_WIDTH, _MAX_WIDTH = 40, 140
@@ -124,4 +125,8 @@ def reflow_document(text: str) -> tuple[str, list[Change]]:
         return text, []
     at = first_difference(text, joined)
     lines = text.count("\n") - joined.count("\n")
-    return joined, [Change("reflow", size(text) - size(joined), excerpt(joined, at), f"{lines} ↵")]
+    return joined, [
+        Change(
+            "reflow", size(text) - size(joined), excerpt(joined, at), tr(f"{lines} line ends", f"{lines} fins de linha")
+        )
+    ]

@@ -63,8 +63,8 @@ def excerpt(text: str, at: int = 0, length: int = 160) -> str:
 
 
 @cache
-def _encoding_only(inconsistent: bool) -> Any:
-    """ftfy's settings: mojibake and nothing else; ``inconsistent`` mends a part of a line whose rest is right."""
+def _encoding_only() -> Any:
+    """ftfy's settings: mojibake and nothing else."""
     import ftfy
 
     return ftfy.TextFixerConfig(
@@ -77,7 +77,6 @@ def _encoding_only(inconsistent: bool) -> Any:
         fix_surrogates=False,
         remove_control_chars=False,
         replace_lossy_sequences=False,
-        decode_inconsistent_utf8=inconsistent,
         normalization=None,
         explain=False,
     )
@@ -93,9 +92,19 @@ def fix_mojibake(text: str) -> str:
     lines = text.split("\n")
     sure = {i for i, line in enumerate(lines) if _SURE.search(line) and is_bad(line)}
     for i, line in enumerate(lines) if sure else ():
-        if i in sure or (_PERHAPS.search(line) and is_bad(line)):
-            lines[i] = ftfy.fix_text(line, _encoding_only(i in sure))
+        if i in sure:
+            lines[i] = ftfy.fix_text(line, _encoding_only())
+        elif _PERHAPS.search(line):
+            lines[i] = _reread(line)
     return "\n".join(lines)
+
+
+def _reread(line: str) -> str:
+    """A line whose every character makes sense as UTF-8 that was read as Windows-1252, read again; else unchanged."""
+    try:
+        return line.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return line
 
 
 def normalize(text: str) -> str:
