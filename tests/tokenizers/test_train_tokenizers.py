@@ -33,6 +33,17 @@ def test_bpe_is_qwens_split_without_normalizer_and_specials_last(trained: Librar
     assert len(definition["model"]["merges"]) == 594 - 256
 
 
+def test_the_pattern_is_qwen2s_to_the_letter() -> None:
+    from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+
+    assert QWEN2_PATTERN == PRETOKENIZE_REGEX
+
+
+def test_digits_stay_alone_however_frequent() -> None:
+    learnt = train.train(["Em 1908, 1908 e 1908. " * 50], TokenizerConfig())
+    assert [learnt.token_text(id) for id in learnt.encode(" 1908")] == [" ", "1", "9", "0", "8"]
+
+
 def test_first_merges_are_the_most_frequent_pairs() -> None:
     learnt = train.train(["hug"] * 10 + ["pug"] * 5 + ["pun"] * 12 + ["bun"] * 4, TokenizerConfig(vocab_size=264))
     assert isinstance(learnt, LibraryTokenizer)
