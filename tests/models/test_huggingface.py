@@ -243,6 +243,14 @@ def test_truncated_weights_are_refused(folder: Path, keep: float) -> None:
     assert f"{path} is truncated or damaged" in refusal(folder)
 
 
+def test_equal_models_are_equal_files(tmp_path: Path) -> None:
+    model = GPT(GPTConfig(vocab_size=40, context=8, n_layer=2, n_head=2, d_model=8))
+    for i in range(8):
+        save_model(model, tmp_path / str(i))
+    for name in ("model.safetensors", "config.json", "checksums.json"):
+        assert len({(tmp_path / str(i) / name).read_bytes() for i in range(8)}) == 1
+
+
 def test_an_altered_tensor_is_refused_by_name(folder: Path) -> None:
     path = folder / "model.safetensors"
     content = bytearray(path.read_bytes())

@@ -1,12 +1,12 @@
 """A model as a Hugging Face folder, which ``transformers`` and vLLM open as it is, and back.
 
 ``config.json``, ``model.safetensors``, ``generation_config.json`` and, with a tokenizer, its files. Each is written
-beside its place and renamed. ``model.safetensors`` carries the SHA-256 of every tensor in its metadata (key
-``sha256``), so that an altered one is refused by name; folders from elsewhere have none and are taken as they are.
+beside its place and renamed. ``checksums.json`` has the SHA-256 of every tensor, so that an altered one is refused by
+name; folders from elsewhere have none and are taken as they are. (In the file's own metadata they would make equal
+models unequal files: safetensors writes more than one entry in a random order.)
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-_CHECKSUMS = "sha256"
+CHECKSUMS = "checksums.json"
 
 
 def save_model(model: GPT, folder: Path, *, tokenizer: Tokenizer | None = None) -> None:
@@ -39,12 +39,12 @@ def save_model(model: GPT, folder: Path, *, tokenizer: Tokenizer | None = None) 
     end_of_text = None if tokenizer is None else tokenizer.end_of_text
     config = to_config(model.config, end_of_text=end_of_text, dtype=model.embedding.weight.dtype)
     weights = to_weights(model)
-    checksums = json.dumps({name: _sha256(tensor) for name, tensor in weights.items()})
     with writing(folder / WEIGHTS) as temporary:
         try:
-            save_file(weights, temporary, metadata={"format": "pt", _CHECKSUMS: checksums})
+            save_file(weights, temporary, metadata={"format": "pt"})
         except SafetensorError as error:
             raise OSError(str(error)) from error
+    write_json(folder / CHECKSUMS, {WEIGHTS: {name: _sha256(tensor) for name, tensor in weights.items()}})
     write_json(folder / CONFIG, config)
     write_json(folder / GENERATION_CONFIG, {"bos_token_id": end_of_text, "eos_token_id": end_of_text})
     if tokenizer is not None:
@@ -80,7 +80,7 @@ def _mapping(path: Path) -> Mapping[str, Any]:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, each checked against its checksum where the file has them."""
+    """All tensors of a safetensors file, each checked against ``checksums.json`` where there is one."""
     if not path.is_file():
         raise UserError(
             tr(f"{path} is missing.", f"falta {path}."),
@@ -92,13 +92,13 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            checksums = json.loads((file.metadata() or {}).get(_CHECKSUMS, "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
             tr(f"{path} is truncated or damaged: {error}.", f"{path} está truncado ou danificado: {error}."),
             tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
         ) from error
-    for name, checksum in checksums.items():
+    known = _mapping(path.parent / CHECKSUMS) if (path.parent / CHECKSUMS).is_file() else {}
+    for name, checksum in known.get(path.name, {}).items():
         if name not in weights or _sha256(weights[name]) != checksum:
             raise UserError(
                 tr(
