@@ -54,7 +54,7 @@ class TrainConfig:
     loss_chunk: int = 2048
     """Tokens whose logits exist at the same time: the memory of the loss is loss_chunk x vocabulary."""
     seed: int = 0
-    """Seed of dropout (the data and the model's weights have their own)."""
+    """Seed of the first weights, the order of the data and dropout."""
     eval_every: int = 100
     """Steps between validations; there is always one at the end. 0: only that one."""
     sample_every: int = 0
