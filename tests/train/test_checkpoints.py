@@ -73,7 +73,13 @@ def test_what_is_in_a_checkpoint(tmp_path, run, make) -> None:
     assert all(torch.equal(saved[name], p) and p.dtype == torch.float32 for name, p in model.named_parameters())
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     assert (state["step"], state["tokens"], state["threads"]) == (12, 12 * 128, 1)
-    assert state["resolved"] == {"micro_batch": 8, "precision": "float32", "compile": False, "device": "cpu"}
+    assert state["resolved"] == {
+        "micro_batch": 8,
+        "precision": "float32",
+        "compile": False,
+        "device": "cpu",
+        "steps": 12,
+    }
     assert state["config"]["lr"] == 3e-3
     assert {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}
 

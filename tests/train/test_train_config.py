@@ -9,9 +9,9 @@ from prosa.train.config import TrainConfig
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(UserError) as caught:
-        TrainConfig(steps=0, lr=-1.0, batch_size=10, micro_batch=4, min_lr=2.0, betas=(0.9, 1.0), warmup=1.5)
+        TrainConfig(steps=-1, lr=-1.0, batch_size=10, micro_batch=4, min_lr=2.0, betas=(0.9, 1.0), warmup=1.5)
     for phrase in (
-        "steps is 0 but must be at least 1",
+        "steps is -1 but must be 0 or more",
         "lr is -1.0 but must be a number above 0",
         "micro_batch is 4 but must be a divisor of batch_size (10)",
         "min_lr is 2.0 but must be between 0 and 1",

@@ -17,8 +17,12 @@ class TrainConfig:
         UserError: on construction, one message with every field that is wrong.
     """
 
-    steps: int = 1000
-    """Optimizer steps."""
+    steps: int = 0
+    """Optimizer steps. 0: as many as minutes and epochs allow, settled before the first one."""
+    minutes: float = 8.0
+    """With steps 0: how long training may take, by the measured speed. 0: no limit."""
+    epochs: float = 8.0
+    """With steps 0: the most passes over the text. 0: no limit."""
     batch_size: int = 32
     """Sequences a step, over the whole step (accumulated micro-batches included)."""
     micro_batch: int = 0
@@ -55,12 +59,12 @@ class TrainConfig:
     """Tokens whose logits exist at the same time: the memory of the loss is loss_chunk x vocabulary."""
     seed: int = 0
     """Seed of the first weights, the order of the data and dropout."""
-    eval_every: int = 100
-    """Steps between validations; there is always one at the end. 0: only that one."""
+    eval_every: int = 0
+    """Steps between validations; there is always one at the start and one at the end. 0: about 20 over the run."""
     sample_every: int = 0
-    """Steps between sample texts; there are always some at the end. 0: only those."""
-    checkpoint_every: int = 100
-    """Steps between checkpoints; there is always one at the start and one at the end. 0: only those."""
+    """Steps between sample texts; there are always some at the start and at the end. 0: about 5 over the run."""
+    checkpoint_every: int = 0
+    """Steps between checkpoints; there is always one at the start and one at the end. 0: about 10 over the run."""
     keep_checkpoints: int = 2
     """How many of the newest checkpoints stay on the disk."""
     log_every: int = 1
@@ -83,14 +87,16 @@ def _problems(c: TrainConfig) -> list[str]:
             value = getattr(c, name)
             wrong.append(tr(f"{name} is {value!r} but must be {en}", f"{name} é {value!r}, mas deve ser {pt}"))
 
-    for name in ("steps", "batch_size", "loss_chunk", "keep_checkpoints", "log_every"):
+    for name in ("batch_size", "loss_chunk", "keep_checkpoints", "log_every"):
         check(getattr(c, name) >= 1, name, "at least 1", "pelo menos 1")
-    for name in ("micro_batch", "eval_every", "sample_every", "checkpoint_every", "seed"):
+    for name in ("steps", "micro_batch", "eval_every", "sample_every", "checkpoint_every", "seed"):
         check(getattr(c, name) >= 0, name, "0 or more", "0 ou mais")
     for name in ("lr", "muon_lr"):
         check(0 < getattr(c, name) < math.inf, name, "a number above 0", "um número acima de 0")
-    for name in ("embedding_lr", "weight_decay", "clip"):
+    for name in ("minutes", "epochs", "embedding_lr", "weight_decay", "clip"):
         check(0 <= getattr(c, name) < math.inf, name, "a number of 0 or more", "um número maior ou igual a 0")
+    limited = bool(c.steps or c.minutes or c.epochs)
+    check(limited, "steps", "above 0 without minutes or epochs", "acima de 0 sem minutes nem epochs")
     for name in ("min_lr", "decay_fraction"):
         check(0 <= getattr(c, name) <= 1, name, "between 0 and 1", "entre 0 e 1")
     check(0 <= c.warmup < 1, "warmup", "a fraction from 0 to below 1", "uma fração de 0 a menos de 1")

@@ -15,6 +15,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import duration, number, size, tr
 from prosa.core.progress import say, warn
 from prosa.data.batches import Batch
+from prosa.train.budget import affordable_steps, optimizer_seconds
 from prosa.train.config import TrainConfig
 from prosa.train.memory import Memory, estimate, free_memory
 from prosa.train.objectives import Objective
@@ -36,6 +37,7 @@ class Resolved:
     precision: Precision
     compile: bool
     device: str
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,16 @@ def dry_run(
     batch: Batch,
     optimizer: Optimizer,
     config: TrainConfig,
-    steps_left: int,
+    steps_done: int,
+    steps_per_epoch: int,
     known: Resolved | None,
 ) -> DryRun:
     """Settle what is "auto" (unless ``known``), check the memory, and time a micro-batch.
 
     Args:
         batch: a whole step's; the sequences must be alike in length.
-        steps_left: for the time that training will take.
+        steps_done: by earlier sessions; for the time that training will still take.
+        steps_per_epoch: how many steps read the text once; for ``config.epochs``.
         known: what an earlier session settled; it is kept.
 
     Raises:
@@ -72,7 +76,7 @@ def dry_run(
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         try:
-            return _dry_run(model, objective, batch, optimizer, config, steps_left, known)
+            return _dry_run(model, objective, batch, optimizer, config, steps_done, steps_per_epoch, known)
         finally:
             model.zero_grad(set_to_none=True)
 
@@ -83,7 +87,8 @@ def _dry_run(
     batch: Batch,
     optimizer: Optimizer,
     config: TrainConfig,
-    steps_left: int,
+    steps_done: int,
+    steps_per_epoch: int,
     known: Resolved | None,
 ) -> DryRun:
     device, context = next(model.parameters()).device, batch.inputs.shape[1]
@@ -104,13 +109,17 @@ def _dry_run(
     runner: Any = model
     speed, compiled = tokens_per_second(model), False
     wish = known.compile if known else config.compile
-    seconds = config.batch_size * context * steps_left / speed
+    tokens = config.batch_size * context
+    given = known.steps if known else config.steps
+    seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
     if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
         attempt = _compiled(model, device, tokens_per_second)
         if attempt is not None:
             (runner, speed), compiled = attempt, True
-    resolved = Resolved(memory.micro_batch, precision, compiled, device.type)
-    _report(memory, free, speed, config.batch_size * context * steps_left / speed, resolved)
+    step = tokens / speed + optimizer_seconds(model, config)
+    steps = given or affordable_steps(config, step, steps_per_epoch)
+    resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps)
+    _report(memory, free, tokens / step, (steps - steps_done) * step, resolved)
     return DryRun(resolved, runner, memory, speed)
 
 
@@ -213,8 +222,8 @@ def _report(memory: Memory, free: int | None, speed: float, seconds: float, reso
     say(
         tr(
             f"dry run ({how}, micro-batch {resolved.micro_batch}): {memory.describe()}{room}; "
-            f"{number(speed)} tokens/s, about {duration(seconds)} to go",
+            f"{number(speed)} tokens/s, {number(resolved.steps)} steps, about {duration(seconds)} to go",
             f"ensaio ({how}, micro-lote {resolved.micro_batch}): {memory.describe()}{room}; "
-            f"{number(speed)} tokens/s, cerca de {duration(seconds)} pela frente",
+            f"{number(speed)} tokens/s, {number(resolved.steps)} passos, cerca de {duration(seconds)} pela frente",
         )
     )

@@ -22,6 +22,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.core.progress import Bar, progress, say
 from prosa.data.batches import Batch
+from prosa.train.budget import with_steps
 from prosa.train.checkpoint import Position, newest_good, save_checkpoint
 from prosa.train.config import TrainConfig
 from prosa.train.dry_run import DryRun, Resolved, dry_run
@@ -40,6 +41,11 @@ CHECKPOINTS = "checkpoints"
 
 class StepBatches(Protocol):
     """Batches as a function of the step, from 0 (``data.batches.Batches``)."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that read the text once; asked for only where ``TrainConfig.steps`` is 0."""
+        ...
 
     def at(self, step: int) -> Batch:
         """The batch of a step."""
@@ -88,7 +94,9 @@ def fit(
     validate: Validate | None = None,
     sample: Sample | None = None,
 ) -> TrainResult:
-    """Train ``model`` in place for ``config.steps`` steps; writes ``metrics.jsonl`` and ``checkpoints/`` in ``folder``.
+    """Train ``model`` in place for ``config.steps`` steps, or as many as minutes and epochs allow.
+
+    Writes ``metrics.jsonl`` and ``checkpoints/`` in ``folder``.
 
     Args:
         model: with its first weights; float32. It is moved to the device, and left there in evaluation mode.
@@ -123,7 +131,9 @@ def fit(
         stack.enter_context(recomputing(model, config.activation_checkpointing))
         stack.callback(model.eval)
         model.train()
-        ready = dry_run(model, objective, first, optimizer, config, config.steps - start.step, known)
+        per_epoch = 0 if config.steps else batches.steps_per_epoch
+        ready = dry_run(model, objective, first, optimizer, config, start.step, per_epoch, known)
+        config = with_steps(config, ready.resolved.steps)
         position = replace(start, resolved=to_mapping(ready.resolved))
         log = stack.enter_context(MetricsLog(folder / METRICS, start.step))
         label, total = tr("training", "treino"), float(config.steps * first.inputs.numel())
@@ -173,7 +183,8 @@ class _Run:
         earlier, began = position.seconds, time.perf_counter()
         busy, window = 0.0, 0  # seconds and tokens since the last line
         path = self.folder / CHECKPOINTS / f"step_{position.step}"
-        if position.step == 0:
+        if not path.is_dir():  # the beginning
+            self._look(0, last=True)
             path = self._save(position)
         while position.step < config.steps:
             step, before = position.step + 1, time.perf_counter()
@@ -201,7 +212,7 @@ class _Run:
                 busy, window = 0.0, 0
             self.bar.advance(batch.inputs.numel(), f"loss {losses.mean:.3f}")
             self._look(step, last)
-            if last or interrupts.requested or (config.checkpoint_every and step % config.checkpoint_every == 0):
+            if last or interrupts.requested or step % config.checkpoint_every == 0:
                 position = replace(position, seconds=earlier + time.perf_counter() - began)
                 path = self._save(position)
             if interrupts.requested and not last:
@@ -235,13 +246,13 @@ class _Run:
         return losses, norm
 
     def _look(self, step: int, last: bool) -> None:
-        """Validation and samples when they are due; they change neither the model nor any later random number."""
+        """Validation and samples when they are due, or all; they change neither the model nor any later draw."""
         config, model = self.config, self.model
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            if self.validate and (last or (config.eval_every and step % config.eval_every == 0)):
+            if self.validate and (last or step % config.eval_every == 0):
                 self.log.write("validation", step, **self.validate(model, step))
-            if self.sample and (last or (config.sample_every and step % config.sample_every == 0)):
+            if self.sample and (last or step % config.sample_every == 0):
                 for sample in self.sample(model, step):
                     self.log.write("sample", step, **sample)
         model.train()

@@ -22,7 +22,18 @@ from prosa.train.optimizers import Optimizer
 
 FREE_TO_CHANGE = {"eval_every", "sample_every", "checkpoint_every", "keep_checkpoints", "log_every"}
 """Settings that the weights do not depend on."""
-SETTLED_BY = {"micro_batch", "batch_size", "precision", "compile", "device", "activation_checkpointing", "loss_chunk"}
+SETTLED_BY = {
+    "micro_batch",
+    "batch_size",
+    "precision",
+    "compile",
+    "device",
+    "activation_checkpointing",
+    "loss_chunk",
+    "steps",
+    "minutes",
+    "epochs",
+}
 """Settings that what "auto" became depends on."""
 
 

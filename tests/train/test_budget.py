@@ -1,0 +1,48 @@
+"""How many steps minutes and epochs make, and that they are settled once."""
+
+import pytest
+
+from prosa.core.errors import UserError
+from prosa.train.budget import affordable_steps, with_steps
+from prosa.train.config import TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("minutes", "epochs", "expected"),
+    [(1, 0, 105), (0, 2.5, 25), (1, 2.5, 25), (0.1, 2.5, 10), (0.0001, 0, 1)],  # 0.5 s a step, 10 steps an epoch
+)
+def test_the_tighter_limit_counts(minutes: float, epochs: float, expected: int) -> None:
+    assert affordable_steps(TrainConfig(minutes=minutes, epochs=epochs), 0.5, 10) == expected
+
+
+def test_without_any_limit_there_is_an_error() -> None:
+    with pytest.raises(UserError, match="steps is 0 but must be above 0 without minutes or epochs"):
+        TrainConfig(steps=0, minutes=0, epochs=0)
+
+
+def test_looks_are_spread_over_the_run_unless_told() -> None:
+    settled = with_steps(TrainConfig(eval_every=7), 1000)
+    assert (settled.steps, settled.eval_every, settled.sample_every, settled.checkpoint_every) == (1000, 7, 200, 100)
+    assert with_steps(TrainConfig(), 3).checkpoint_every == 1
+
+
+def test_a_resumed_run_keeps_the_steps_it_settled(tmp_path, run, make_settings, make_batches, monkeypatch) -> None:
+    config = make_settings(steps=0, minutes=0.0, epochs=0.05)
+    whole = run(tmp_path / "whole", config)
+    assert whole.steps == whole.resolved.steps == 2  # 0.05 x 23 steps an epoch, rounded up
+
+    class Stop(Exception):
+        pass
+
+    class StopsAtOne:
+        steps_per_epoch = make_batches().steps_per_epoch
+
+        def at(self, step: int):
+            if step == 1:
+                raise Stop
+            return make_batches().at(step)
+
+    with pytest.raises(Stop):
+        run(tmp_path / "parts", config, batches=StopsAtOne())
+    monkeypatch.setattr("prosa.train.dry_run.affordable_steps", lambda *a: 99)
+    assert run(tmp_path / "parts", config, resume=True).steps == 2
