@@ -29,7 +29,9 @@ def test_help_needs_only_the_standard_library() -> None:
         assert f"\n  {command} " in found.stdout
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *(f"tokenizer {a}" for a in ("train", "encode", "decode", "show", "compare"))])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, *(f"tokenizer {a}" for a in ("train", "encode", "decode", "show", "compare"))]
+)
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         raise SystemExit(main([*command.split(), "--help"]))
@@ -95,7 +97,7 @@ def test_encode_reads_standard_input_byte_for_byte(samples: Path) -> None:
     command = [sys.executable, "-m", "prosa.cli.main", "tokenizer", "encode", "--json", "-"]
     found = subprocess.run(
         [*command, "--tokenizer", f"word-v1:{samples / 'the-verdict.txt'}"],
-        input="\"It's the last he painted, you know,\"\n Mrs. Gisburn said with pardonable pride.".encode(),
+        input=b'"It\'s the last he painted, you know,"\n Mrs. Gisburn said with pardonable pride.',
         capture_output=True,
         check=True,
     )
@@ -142,7 +144,18 @@ def test_a_model_folder_alone_has_no_baselines(
 
 
 def test_generate_prints_text_tokens_and_reason(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["generate", str(tiny_run), "--prompt", "Era uma vez", "--max-tokens", "9", "--temperature", "0.8", "--seed", "7"]
+    argv = [
+        "generate",
+        str(tiny_run),
+        "--prompt",
+        "Era uma vez",
+        "--max-tokens",
+        "9",
+        "--temperature",
+        "0.8",
+        "--seed",
+        "7",
+    ]
     found = run_json(capsys, *argv)
     assert found["text"] == "".join(token["text"] for token in found["tokens"])
     assert {"id", "text", "logprob"} <= found["tokens"][0].keys()
@@ -154,7 +167,18 @@ def test_generate_prints_text_tokens_and_reason(tiny_run: Path, capsys: pytest.C
 
 
 def test_several_completions_are_a_line_each(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["generate", str(tiny_run), "--prompt", "Era", "Naquela noite", "--samples", "2", "--max-tokens", "4", "--json"]
+    argv = [
+        "generate",
+        str(tiny_run),
+        "--prompt",
+        "Era",
+        "Naquela noite",
+        "--samples",
+        "2",
+        "--max-tokens",
+        "4",
+        "--json",
+    ]
     assert main(argv) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 4

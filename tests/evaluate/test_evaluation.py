@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from prosa.core.errors import UserError
 from prosa.core.interval import bootstrap_ratio
 from prosa.core.language import set_language
 from prosa.data.prepare import prepare_tokens
-from prosa.data.shards import TokenFolder
-from prosa.evaluate.baselines import NAMES, baseline_nats, training_documents
+from prosa.evaluate.baselines import NAMES, baseline_nats
 from prosa.evaluate.evaluation import Evaluation, evaluate_documents
 from prosa.evaluate.loss import document_losses
 from prosa.models.gpt import GPT, GPTConfig
@@ -95,7 +93,6 @@ def test_every_figure_from_its_definition(model, tokens):
 def test_without_the_training_text_baselines_are_null(model):
     found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=None).to_json()
     assert found["baselines"] == dict.fromkeys(NAMES)
-    assert "training text" in found["verdict"]
 
 
 def test_bytes_are_those_of_the_text_and_not_of_the_characters(model):
@@ -134,49 +131,13 @@ def test_baselines_without_end_of_text_have_the_same_conditions():
     assert found["uniform"] == pytest.approx(math.log(4))
 
 
-def test_counting_beats_an_untrained_model_and_it_says_so(model, tokens):
+def test_counting_beats_an_untrained_model(model, tokens):
     found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=tokens)
     best = min(found.baselines, key=found.baselines.get)
     assert best.startswith("kn")
     assert found.nats_per_token > found.baselines[best]
-    assert found.verdict().startswith("The model does not beat counting")
-    set_language("pt-BR")
-    assert found.verdict().startswith("O modelo não supera a simples contagem")
-    assert f"{found.nats_per_token:.3f}".replace(".", ",") in found.verdict()
 
 
-def test_verdicts():
-    base = Evaluation(2.0, 1.0, 100, 50, 5, (0.9, 1.1), "documents", {**dict.fromkeys(NAMES), "kn3": 3.0})
-    assert "1.000 better than the Kneser-Ney trigram (3.000)" in base.verdict()
-    assert base.verdict().endswith("interval is better too.")  # 3.0 nats are 1.5 bits per byte, above 1.1
-    assert "may be chance" in replace(base, interval=(0.5, 1.6)).verdict()
-    assert "too short" in replace(base, interval=None).verdict()
-    assert "does not beat counting" in replace(base, nats_per_token=3.0).verdict()
+def test_a_hopeless_model_has_a_perplexity():
+    base = Evaluation(2.0, 1.0, 100, 50, 5, (0.9, 1.1), "documents", dict.fromkeys(NAMES))
     assert replace(base, nats_per_token=1e6).perplexity > 1e300  # not an OverflowError
-
-
-def test_unknown_tokens_are_told(model, capsys):
-    evaluate_documents(model, Bytes(unknown=1), ["ação", "gato"], train_tokens=None)
-    assert "4 tokens are unknown" in capsys.readouterr().err
-    evaluate_documents(model, Bytes(), ["ação", "gato"], train_tokens=None)
-    assert "unknown" not in capsys.readouterr().err
-
-
-def test_a_large_training_text_is_thinned_evenly(tokens, capsys):
-    folder = TokenFolder(tokens)
-    everything = list(training_documents(folder))
-    assert len(everything) == 12
-    half = list(training_documents(folder, max_tokens=folder.totals("train")["tokens"] // 2 + 1))
-    assert [d.tolist() for d in half] == [d.tolist() for d in everything[::2]]
-    assert "one in 2" in capsys.readouterr().err
-
-
-def test_bad_input(model, tokens):
-    with pytest.raises(UserError, match="no text to evaluate"):
-        evaluate_documents(model, Bytes(), ["", ""], train_tokens=None)
-    with pytest.raises(UserError, match="do not match"):
-        evaluate_documents(model, Bytes(vocab_size=258), HELD_OUT, train_tokens=None)
-    with pytest.raises(UserError, match="another tokenizer"):
-        evaluate_documents(model, Bytes(fingerprint="other"), HELD_OUT, train_tokens=tokens)
-    with pytest.raises(UserError, match="context of 17"):
-        evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=None, context=17)

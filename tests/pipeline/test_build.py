@@ -48,7 +48,9 @@ def test_transformers_opens_the_base_folder_with_the_same_logits_and_ids(tiny_ru
         assert (ours(batch) - theirs(batch).logits).abs().max() < 1e-4
 
 
-def test_stages_one_by_one_give_the_model_that_build_gives(tiny_run: Path, samples: Path, tmp_path: Path, tiny: list[str]) -> None:
+def test_stages_one_by_one_give_the_model_that_build_gives(
+    tiny_run: Path, samples: Path, tmp_path: Path, tiny: list[str]
+) -> None:
     run = tmp_path / "run"
     assert main(["corpus", str(samples / "machado"), "--out", str(run / "corpus")]) == 0
     vocabulary = [flag for flag in tiny if flag.startswith("--tokenizer")]
@@ -66,7 +68,9 @@ def test_the_saved_recipe_is_enough_to_run_it_again(tiny_run: Path, tmp_path: Pa
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_run_that_exists_is_refused_and_left_alone(tiny_run: Path, samples: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_exists_is_refused_and_left_alone(
+    tiny_run: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = sha256(tiny_run / "base" / "model.safetensors")
     assert main(["build", str(samples / "machado"), "--out", str(tiny_run)]) == 2
     assert "already exists" in capsys.readouterr().err
@@ -100,7 +104,9 @@ def test_a_changed_corpus_under_a_resumed_run_is_refused(
     shutil.copytree(samples / "machado", texts)
     (texts / "imortais.txt").unlink()
     assert main(["corpus", str(texts), "--out", str(run / "corpus"), "--force"]) == 0
-    assert main(["prepare", str(run), "--tokenizer", str(run / "tokenizer"), "--out", str(run / "data"), "--force"]) == 0
+    assert (
+        main(["prepare", str(run), "--tokenizer", str(run / "tokenizer"), "--out", str(run / "data"), "--force"]) == 0
+    )
     capsys.readouterr()
     rest = [flag for flag in tiny if flag.startswith(("--model", "--train", "--sample"))]
     assert main(["pretrain", "--data", str(run), "--out", str(run), "--resume", "auto", *rest]) == 2
@@ -125,7 +131,9 @@ def test_text_that_cannot_be_trained_on(
     assert told in capsys.readouterr().err
 
 
-def test_an_impossible_model_is_told_before_the_corpus_is_read(samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_impossible_model_is_told_before_the_corpus_is_read(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ["build", str(samples / "machado"), "--out", str(tmp_path / "run"), "--model.size", "gpt3-1.3b"]
     assert main(argv) == 2
     assert "16" in capsys.readouterr().err
@@ -155,7 +163,9 @@ def test_which_model_a_name_means(tiny_run: Path) -> None:
 
 def test_metrics_have_all_kinds_of_lines(tiny_run: Path) -> None:
     lines = [json.loads(line) for line in (tiny_run / "base" / "metrics.jsonl").read_text().splitlines()]
-    steps = {kind: [line["step"] for line in lines if line["kind"] == kind] for kind in ("train", "validation", "sample")}
+    steps = {
+        kind: [line["step"] for line in lines if line["kind"] == kind] for kind in ("train", "validation", "sample")
+    }
     assert steps["train"] == list(range(1, 13))
     assert steps["validation"][-1] == 12
     assert steps["sample"][-1] == 12

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
-
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 TEXTS = (  # Machado de Assis (died 1908), public domain: Dom Casmurro, Brás Cubas, O Alienista, Quincas Borba

@@ -287,7 +287,10 @@ class _Signals:
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_at_the_step_s_end(tmp_path, run, make_batches, make_settings, number: int, capsys) -> None:
-    config, handlers = make_settings(checkpoint_every=1000), [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    config, handlers = (
+        make_settings(checkpoint_every=1000),
+        [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
+    )
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", config, batches=_Signals(make_batches(), number, 1))
     assert "stopped; saved" in capsys.readouterr().err

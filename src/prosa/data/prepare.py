@@ -18,7 +18,6 @@ from prosa.data.mixing import check_weights
 from prosa.data.writer import SplitWriter
 from prosa.tokenizers.protocol import Tokenizer
 
-
 TOKENIZER = "tokenizer"  # the folder in a token folder
 
 

@@ -57,52 +57,7 @@ class Evaluation:
             "interval": None if self.interval is None else list(self.interval),
             "interval_over": self.interval_over,
             "baselines": dict(self.baselines),
-            "verdict": self.verdict(),
         }
-
-    def verdict(self) -> str:
-        """One or two sentences: whether the model predicts this text better than counting does."""
-        measured = {name: nats for name, nats in self.baselines.items() if nats is not None}
-        if not measured:
-            return tr(
-                "There is nothing to compare with: the baselines need the training text.",
-                "Não há com o que comparar: as referências precisam do texto de treino.",
-            )
-        best = min(measured, key=lambda name: measured[name])
-        mine, its, gap = (
-            number(x, 3) for x in (self.nats_per_token, measured[best], abs(self.nats_per_token - measured[best]))
-        )
-        name = _name(best)
-        if self.nats_per_token >= measured[best]:
-            return tr(
-                f"The model does not beat counting: {mine} nats per token, {gap} worse than {name} ({its}) fitted to "
-                "the same training text. It needs more text, more steps or a smaller model.",
-                f"O modelo não supera a simples contagem: {mine} nats por token, {gap} pior que {name} ({its}) "
-                "com o mesmo texto de treino. Precisa de mais texto, de mais passos ou de um modelo menor.",
-            )
-        text = tr(
-            f"The model beats every baseline: {mine} nats per token, {gap} better than {name} ({its}).",
-            f"O modelo supera todas as referências: {mine} nats por token, {gap} melhor que {name} ({its}).",
-        )
-        if self.interval is None:
-            return text + tr(
-                " The text is too short to say how sure that is.", " O texto é curto demais para dizer com que certeza."
-            )
-        if self.interval[1] < measured[best] * self.bits_per_byte / self.nats_per_token:
-            return text + tr(" The whole 95% interval is better too.", " O intervalo de 95% inteiro também é melhor.")
-        return text + tr(
-            " But the 95% interval reaches it: it may be chance.", " Mas o intervalo de 95% a alcança: pode ser acaso."
-        )
-
-
-def _name(baseline: str) -> str:
-    names = {
-        "uniform": tr("the uniform guess", "o palpite uniforme"),
-        "unigram": tr("the unigram", "o unigrama"),
-        "kn2": tr("the Kneser-Ney bigram", "o bigrama Kneser-Ney"),
-        "kn3": tr("the Kneser-Ney trigram", "o trigrama Kneser-Ney"),
-    }
-    return names.get(baseline) or tr(f"the Kneser-Ney {baseline[2:]}-gram", f"o {baseline[2:]}-grama Kneser-Ney")
 
 
 def evaluate_documents(

@@ -16,7 +16,6 @@ from prosa.core.progress import warn
 
 if TYPE_CHECKING:
     import fastokens
-
     import tokenizers
 
 SAMPLE_TEXTS, SAMPLE_CHARACTERS = 64, 2000

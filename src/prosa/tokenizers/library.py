@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tokenizers
 from numpy.typing import NDArray
 
-import tokenizers
 from prosa.core.errors import UserError
 from prosa.core.files import read_json, write_json, write_text
 from prosa.core.language import tr

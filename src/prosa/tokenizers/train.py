@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.core.progress import progress, warn
@@ -17,7 +19,6 @@ from prosa.tokenizers.library import LibraryTokenizer
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.tokenizers.text import surrogate_error
 from prosa.tokenizers.word import word_tokenizer, words
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 
 def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
