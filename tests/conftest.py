@@ -18,10 +18,20 @@ def samples() -> Path:
 
 
 TINY = [
-    "--model.size=tiny", "--model.n-layer=1", "--model.d-model=32", "--model.n-head=2", "--model.context=32",
-    "--tokenizer.vocab-size=320", "--train.steps=12", "--train.batch-size=4", "--train.eval-every=6",
-    "--train.checkpoint-every=4", "--train.sample-every=6", "--train.precision=float32", "--sample.max-tokens=8",
-]  # fmt: skip
+    "--model.size=tiny",
+    "--model.n-layer=1",
+    "--model.d-model=32",
+    "--model.n-head=2",
+    "--model.context=32",
+    "--tokenizer.vocab-size=320",
+    "--train.steps=12",
+    "--train.batch-size=4",
+    "--train.eval-every=6",
+    "--train.checkpoint-every=4",
+    "--train.sample-every=6",
+    "--train.precision=float32",
+    "--sample.max-tokens=8",
+]
 
 
 @pytest.fixture(scope="session")

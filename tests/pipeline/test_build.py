@@ -19,8 +19,17 @@ def test_the_run_folder_holds_every_stage(tiny_run: Path) -> None:
         assert (tiny_run / stage / "COMPLETE").is_file()
     for name in ("recipe.yaml", "evaluation.json", "report.html"):
         assert (tiny_run / name).is_file()
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
-                 "chat_template.jinja", "config.resolved.yaml", "metrics.jsonl", "env.json"):  # fmt: skip
+    for name in (
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "chat_template.jinja",
+        "config.resolved.yaml",
+        "metrics.jsonl",
+        "env.json",
+    ):
         assert (tiny_run / "base" / name).is_file(), name
     assert damage(tiny_run / "corpus") is None
     assert not list(tiny_run.rglob("*.tmp"))
@@ -28,8 +37,16 @@ def test_the_run_folder_holds_every_stage(tiny_run: Path) -> None:
 
 def test_no_pickle_is_written(tiny_run: Path) -> None:
     assert {path.suffix for path in tiny_run.rglob("*") if path.is_file()} <= {
-        ".json", ".jsonl", ".yaml", ".safetensors", ".bin", ".npy", ".html", ".jinja", "",
-    }  # fmt: skip
+        ".json",
+        ".jsonl",
+        ".yaml",
+        ".safetensors",
+        ".bin",
+        ".npy",
+        ".html",
+        ".jinja",
+        "",
+    }
 
 
 def test_transformers_opens_the_base_folder_with_the_same_logits_and_ids(tiny_run: Path) -> None:
