@@ -4,6 +4,7 @@ It changes nothing: gradients are dropped, the optimizer makes no step, torch's 
 """
 
 import dataclasses
+import statistics
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -124,16 +125,17 @@ def _dry_run(
 
 
 def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) -> float:
-    """Seconds of a forward and a backward pass, warm: the second run counts, unless the first was long enough."""
+    """Seconds of a forward and a backward pass: the median of up to five warm ones, in some three seconds."""
     device = next(runner.parameters()).device
-    for _ in range(2):
+    times: list[float] = []
+    while len(times) < 2 or (len(times) < 6 and sum(times) < 3):
         start = time.perf_counter()
         accumulate(runner, objective, part, micro_batch=len(part.inputs), precision=precision, seed=0, step=0)
         synchronize(device)
-        seconds = time.perf_counter() - start
-        if seconds > 5 and not isinstance(runner, Compiled):
-            break
-    return seconds
+        times.append(time.perf_counter() - start)
+        if times[0] > 5 and not isinstance(runner, Compiled):
+            return times[0]
+    return statistics.median(times[1:])
 
 
 def _precision(
