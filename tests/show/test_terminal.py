@@ -9,6 +9,7 @@ from fake_run import CORPUS, EVALUATION
 
 from prosa.core.language import set_language
 from prosa.show import terminal
+from prosa.show.corpus_table import show_corpus
 from prosa.tokenizers.compare import Comparison
 from prosa.tokenizers.pieces import Piece
 
@@ -76,7 +77,7 @@ def test_comparison(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.show_corpus(Plain(CORPUS))  # type: ignore[arg-type]
+    show_corpus(Plain(CORPUS))  # type: ignore[arg-type]
     out = capsys.readouterr().out
     rows = cells(out)
     assert ["read", "2,014", "10.5 MB", "100.0%"] in rows
@@ -85,6 +86,18 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert "other languages" not in out
     assert "wrapped lines joined" not in out  # that removes nothing
     assert "quebrado.pdf: EOF marker not found" in out
+
+
+def test_corpus_with_report_has_every_rule_and_its_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    show_corpus(Plain(CORPUS), report=True)  # type: ignore[arg-type]
+    out = capsys.readouterr().out
+    rows = cells(out)
+    for rule in CORPUS["rules"]:
+        assert any(row[0].startswith(("– ", "~ ")) and row[1] == f"{rule['documents']:,}" for row in rows)
+        for example in rule["examples"]:
+            assert f"{example['source']}: {example['why']}" in out
+    for problem in CORPUS["problems"]:
+        assert f"{problem['source']}: {problem['why']}" in out
 
 
 def test_evaluation(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,9 +51,10 @@ def run(
     *,
     prog: str,
     positional: tuple[str, ...] = (),
-    show: Callable[[Any], None],
+    show: Callable[..., None],
     as_json: Callable[[Any], Any],
     fixed: Mapping[str, Any] | None = None,
+    views: Mapping[str, str] | None = None,
     examples: str,
 ) -> int:
     """Parse ``argv`` by the signature of ``function``, call it, print its result.
@@ -67,13 +68,16 @@ def run(
         show: Prints the result for a person.
         as_json: The result as plain values; an iterator gives a line an element.
         fixed: Parameters that the command itself gives and that are no flags.
+        views: Flags (name: help) that ``show`` takes, true or false, and ``function`` knows nothing of.
         examples: Command lines for ``--help``.
     """
     import tyro
 
     set_language(typing.cast(Lang | None, _language(_option(argv, "--lang"))))
     defaults = _recipe_parts(function, argv)
-    extra: dict[str, tuple[Any, Any]] = {"lang": (Lang | None, None), "json": (bool, False)}
+    views = views or {}
+    extra: dict[str, tuple[Any, Any]] = dict.fromkeys(views, (bool, False))
+    extra |= {"lang": (Lang | None, None), "json": (bool, False)}
     if defaults:
         extra["recipe"] = (str | None, None)
     hints = typing.get_type_hints(function, include_extras=True)
@@ -91,7 +95,7 @@ def run(
 
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     parsed.__annotations__ = {p.name: p.annotation for p in parameters}
-    parsed.__doc__ = _docstring(function, extra)
+    parsed.__doc__ = _docstring(function, {name: views.get(name) or EXTRA_HELP[name] for name in extra})
     arguments = tyro.cli(
         parsed,
         args=argv,
@@ -101,10 +105,11 @@ def run(
     )
     arguments.pop("lang")
     wants_json = arguments.pop("json")
+    chosen = {name: arguments.pop(name) for name in views}
     arguments.pop("recipe", None)
     result = function(**arguments, **({} if wants_json else fixed or {}))
     if not wants_json:
-        show(result)
+        show(result, **chosen)
         return DONE
     value = as_json(result)
     for line in value if isinstance(value, Iterator) else [value]:
@@ -147,13 +152,13 @@ EXTRA_HELP = {
 }
 
 
-def _docstring(function: Callable[..., Any], extra: dict[str, Any]) -> str:
-    """The function's docstring with the extra flags described in its ``Args``."""
+def _docstring(function: Callable[..., Any], extra: dict[str, str]) -> str:
+    """The function's docstring with the extra flags (name: help) in its ``Args``."""
     text = inspect.getdoc(function) or ""
     if "Args:" not in text:
         text += "\n\nArgs:"
     head, _, tail = text.partition("Args:")
-    flags = "".join(f"\n    {name}: {EXTRA_HELP[name]}" for name in extra)
+    flags = "".join(f"\n    {name}: {text}" for name, text in extra.items())
     return f"{head}Args:{flags}{tail}"
 
 

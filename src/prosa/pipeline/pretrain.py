@@ -95,7 +95,9 @@ def pretrain(
         )
     shape = model.config(tokenizer.vocab_size)
     parameters = count_parameters(shape).total
-    batches = Batches(folder, context=shape.context, batch_size=train.batch_size, seed=train.seed)
+    batches = Batches(
+        folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
+    )
     write_text(base / "config.resolved.yaml", write_yaml(Configuration(model, train, sample)))
     write_json(base / "env.json", environment())
     say(
@@ -110,7 +112,7 @@ def pretrain(
     network = GPT(shape)
     validate = None
     if folder.totals("held_out")["tokens"] >= LEAST_HELD_OUT:
-        validate = validator(folder, shape.context, max(1, train.batch_size // 2), train.loss_chunk)
+        validate = validator(folder, shape.context, train)
     result = fit(
         network,
         NextToken(train.loss_chunk),

@@ -1,34 +1,23 @@
 """What the commands print on stdout for people: tables, coloured pieces, and what to do next."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from prosa.core.language import duration, number, size, tr
+from prosa.show.console import Jsonable, new_console, table
 from prosa.show.load import RunData, figure, load_run
 from prosa.show.markup import CONTROLS
 from prosa.show.verdict import interval, scores, verdict
-from prosa.show.words import baseline_name, percent, rule_name, short
+from prosa.show.words import baseline_name, short
 from prosa.tokenizers.compare import Comparison
 from prosa.tokenizers.pieces import Piece
 
-PLAIN_WIDTH = 160  # columns where stdout is no terminal
 SHADES = ("cyan", "yellow", "green", "magenta")  # behind black letters; of the 8 that every terminal has
-
-
-class Jsonable(Protocol):
-    """A result that knows its plain values, as ``--json`` prints them."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The plain values."""
-        ...
 
 
 class Check(Protocol):
@@ -69,23 +58,9 @@ class Built(Protocol):
         ...
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
-
-
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> Table:
-    """Rows of plain text (never rich's markup); columns but those in ``left`` are right-aligned."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for i, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if i in left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell.translate(CONTROLS)) for cell in row))
-    return table
-
-
 def print_pieces(pieces: Sequence[Piece]) -> None:
     """The pieces of a text side by side, each on its own background; in brackets where there is no colour."""
-    console = _console()
+    console = new_console()
     coloured = console.is_terminal and not console.no_color
     text = Text()
     for i, piece in enumerate(pieces):
@@ -135,41 +110,14 @@ def show_comparison(rows: Sequence[Comparison]) -> None:
         ]
         for row in rows
     ]
-    _console().print(_table(tr("Tokenizers on this text", "Tokenizadores neste texto"), heads, body, left=(0, 8)))
-
-
-def show_corpus(report: Jsonable) -> None:
-    """What was read, what each rule removed, what is left."""
-    plain = report.to_json()
-    console = _console()
-    total = figure(plain, "bytes_in") or 0
-
-    def row(name: str, documents: float | None, n_bytes: float | None) -> list[str]:
-        share = percent((n_bytes or 0) / total) if total else "–"
-        return [name, number(documents or 0), size(n_bytes or 0), share]
-
-    rows = [row(tr("read", "lido"), figure(plain, "documents_in"), total)]
-    for rule in plain.get("rules", ()):
-        if figure(rule, "documents") and rule["kind"] == "removes":
-            rows.append(row(f"– {rule_name(rule['rule'])}", figure(rule, "documents"), figure(rule, "bytes")))
-    rows.append(row(tr("kept", "mantido"), figure(plain, "documents_out"), figure(plain, "bytes_out")))
-    for key, name in (("train", tr("for training", "para treino")), ("held_out", tr("held out", "reservado"))):
-        rows.append(row(f"= {name}", figure(plain, key, "documents"), figure(plain, key, "bytes")))
-    heads = ["", tr("documents", "documentos"), tr("text", "texto"), tr("of all read", "do total lido")]
-    console.print(_table(tr("Corpus", "Corpus"), heads, rows))
-    problems = plain.get("problems", ())
-    if problems:
-        n = number(plain.get("problem_count", len(problems)))
-        console.print(Text(tr(f"Could not be read ({n}), the first:", f"O que não pôde ser lido ({n}), o começo:")))
-        for problem in problems[:5]:
-            console.print(Text(f"  {problem['source']}: {problem['why']}".translate(CONTROLS)))
+    new_console().print(table(tr("Tokenizers on this text", "Tokenizadores neste texto"), heads, body, left=(0, 8)))
 
 
 def show_tokenizer(trained: Jsonable) -> None:
     """A trained tokenizer, and how to look at it."""
     plain = trained.to_json()
     n, kind, folder = number(plain["vocab_size"]), plain["kind"], plain["folder"]
-    console = _console()
+    console = new_console()
     console.print(
         Text(tr(f"{kind} tokenizer of {n} tokens in {folder}", f"Tokenizador {kind} de {n} tokens em {folder}"))
     )
@@ -196,7 +144,7 @@ def show_tokens(index: Mapping[str, Any]) -> None:
         tr("text", "texto"),
         "bytes/token",
     ]
-    _console().print(_table("Tokens", heads, rows, left=(0, 2)))
+    new_console().print(table("Tokens", heads, rows, left=(0, 2)))
 
 
 def show_training(result: Jsonable) -> None:
@@ -217,12 +165,12 @@ def show_training(result: Jsonable) -> None:
     seconds = figure(plain, "seconds")
     if seconds is not None:
         rows.append([tr("time", "tempo"), duration(seconds)])
-    _console().print(_table(tr("Model in ", "Modelo em ") + plain["folder"], ["", ""], rows))
+    new_console().print(table(tr("Model in ", "Modelo em ") + plain["folder"], ["", ""], rows))
 
 
 def show_evaluation(found: Jsonable) -> None:
     """The model beside the baselines, its interval, and the verdict."""
-    _evaluation(_console(), found.to_json())
+    _evaluation(new_console(), found.to_json())
 
 
 def _evaluation(console: Console, plain: dict[str, Any]) -> None:
@@ -235,7 +183,7 @@ def _evaluation(console: Console, plain: dict[str, Any]) -> None:
         tr("bits per byte", "bits por byte"),
         tr("nats per token", "nats por token"),
     ]
-    console.print(_table(tr("Held-out text, lower is better", "Texto reservado, menor é melhor"), heads, rows))
+    console.print(table(tr("Held-out text, lower is better", "Texto reservado, menor é melhor"), heads, rows))
     ends, tokens, documents = interval(plain), figure(plain, "tokens"), figure(plain, "documents")
     facts = []
     if ends is not None:
@@ -259,13 +207,13 @@ def show_checks(checks: Sequence[Check]) -> None:
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
     rows = [[marks.get(check.status, "?"), check.name, check.found, check.advice] for check in checks]
     heads = ["", tr("what", "o quê"), tr("found", "achado"), tr("advice", "conselho")]
-    _console().print(_table(tr("This machine", "Esta máquina"), heads, rows, left=(0, 1, 2, 3)))
+    new_console().print(table(tr("This machine", "Esta máquina"), heads, rows, left=(0, 1, 2, 3)))
 
 
 def show_build(built: Built) -> None:
     """What was made, how good it is and what to do next, with commands to copy."""
     run = load_run(built.run)
-    console = _console()
+    console = new_console()
     console.print(Text(made(run), style="bold"), soft_wrap=True)
     for sample in built.samples[:1]:
         prompt = sample["prompt"]

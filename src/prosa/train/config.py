@@ -27,6 +27,8 @@ class TrainConfig:
     """Sequences a step, over the whole step (accumulated micro-batches included)."""
     micro_batch: int = 0
     """Sequences computed at once; a divisor of batch_size. 0: as many as the memory takes."""
+    document_mask: bool = False
+    """A token sees only its own document, not what stands before it in the window."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw, or muon for the hidden matrices with AdamW for the rest."""
     lr: float = 1e-3
