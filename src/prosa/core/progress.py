@@ -62,9 +62,10 @@ class _Plain:
     def _line(self, now: float) -> None:
         elapsed = max(now - self.start, 1e-9)
         rate = (self.done - self.start_done) / elapsed
-        text = f"{self.label}: {number(self.done)}"
+        digits = 1 if self.total is not None and self.total < 10 and self.total % 1 else 0
+        text = f"{self.label}: {number(self.done, digits)}"
         if self.total is not None:
-            text += f"/{number(self.total)}"
+            text += f"/{number(self.total, digits)}"
         text += f" {self.unit}, {number(rate, 1 if rate < 100 else 0)} {self.unit}/s"
         if self.total is not None and rate > 0 and self.done < self.total:
             text += ", " + tr("left: ", "faltam: ") + duration((self.total - self.done) / rate)
