@@ -42,6 +42,9 @@ class Bytes:
     def token_bytes(self, id):
         return bytes([id]) if id < 256 else b""
 
+    def save(self, folder):
+        folder.mkdir()
+
 
 @dataclass(frozen=True)
 class Text:

@@ -115,7 +115,7 @@ def test_words(verdict: str) -> None:
 
 @pytest.mark.parametrize(
     ("n_bytes", "size"),
-    [(0, 512), (20_479, 512), (1_000_000, 832), (11_000_000, 9_152), (39_321_600, 32_768), (10**12, 32_768)],
+    [(0, 512), (20_479, 512), (2_000_000, 832), (11_000_000, 4_544), (78_643_200, 32_768), (10**12, 32_768)],
 )
 def test_automatic_size(n_bytes: int, size: int) -> None:
     assert automatic_vocab_size(n_bytes) == size

@@ -26,7 +26,7 @@ CHAT_TEMPLATE = """\
 {%- endif -%}
 """
 
-BYTES_A_TOKEN = 1200
+BYTES_A_TOKEN = 2400
 SMALLEST, LARGEST, MULTIPLE = 512, 32768, 64
 
 
@@ -36,7 +36,7 @@ class TokenizerConfig:
 
     Args:
         kind: bpe (byte-level, the default), wordpiece, unigram (byte-level), char, word-v1 or word-v2.
-        vocab_size: entries, special tokens included; 0 = automatic: one for each 1,200 bytes of corpus, from 512 to
+        vocab_size: entries, special tokens included; 0 = automatic: one for each 2,400 bytes of corpus, from 512 to
             32,768. char and words hold every character or word of the corpus, and take only 0.
         min_frequency: bpe and wordpiece do not merge a pair seen fewer times.
         special_tokens: control tokens; their ids come last, in this order (words: word-v1 has none, word-v2 its two).
@@ -83,9 +83,9 @@ class TokenizerConfig:
 
 
 def automatic_vocab_size(corpus_bytes: int) -> int:
-    """One entry for each 1,200 bytes of corpus (about 300 tokens), a multiple of 64, from 512 to 32,768.
+    """One entry for each 2,400 bytes of corpus (about 600 tokens), a multiple of 64, from 512 to 32,768.
 
-    An entry seen a few hundred times is one a small model can learn: 1 MB gives 832, 11 MB 9,152, 40 MB 32,768.
+    An entry seen some hundred times is one a small model can learn: 1 MB gives 512, 11 MB 4,544, 80 MB 32,768.
     """
     size = corpus_bytes // BYTES_A_TOKEN // MULTIPLE * MULTIPLE
     return min(max(size, SMALLEST), LARGEST)
