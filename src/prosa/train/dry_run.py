@@ -6,6 +6,8 @@ It changes nothing: gradients are dropped, the optimizer makes no step, torch's 
 import dataclasses
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,55 +75,50 @@ def dry_run(
     Raises:
         UserError: a step will not fit the free memory.
     """
+    with _undisturbed(model):
+        device, context = next(model.parameters()).device, batch.inputs.shape[1]
+        free = free_memory(device)
+        if free is not None:
+            _check_fixed(model, optimizer, free)
+        precision = known.precision if known else _precision(model, objective, batch, config, device)
+        model.zero_grad(set_to_none=True)
+        memory = estimate(model, objective, batch, optimizer, precision, config.loss_chunk)
+        model.zero_grad(set_to_none=True)
+        wanted = known.micro_batch if known else config.micro_batch
+        memory = _fit(memory, free, config, wanted)
+
+        def tokens_per_second(runner: Any) -> float:
+            part = rows(batch, 0, memory.micro_batch, device)
+            return part.inputs.numel() / _time(runner, objective, part, precision)
+
+        runner: Any = model
+        speed, compiled = tokens_per_second(model), False
+        wish = known.compile if known else config.compile
+        tokens = config.batch_size * context
+        given = known.steps if known else config.steps
+        seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
+        if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
+            attempt = _compiled(model, device, tokens_per_second)
+            if attempt is not None:
+                (runner, speed), compiled = attempt, True
+        steps = given
+        if not steps:
+            a_step = tokens / speed + optimizer_seconds(model, config)
+            steps = affordable_steps(config, a_step, steps_per_epoch)
+        resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps)
+        _report(memory, free, speed, (steps - steps_done) * tokens / speed, resolved)
+        return DryRun(resolved, runner, memory, speed)
+
+
+@contextmanager
+def _undisturbed(model: nn.Module) -> Iterator[None]:
+    """Afterwards the random generators are as before, and the model has no gradients."""
     device = next(model.parameters()).device
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
-            return _dry_run(model, objective, batch, optimizer, config, steps_done, steps_per_epoch, known)
+            yield
         finally:
             model.zero_grad(set_to_none=True)
-
-
-def _dry_run(
-    model: nn.Module,
-    objective: Objective,
-    batch: Batch,
-    optimizer: Optimizer,
-    config: TrainConfig,
-    steps_done: int,
-    steps_per_epoch: int,
-    known: Resolved | None,
-) -> DryRun:
-    device, context = next(model.parameters()).device, batch.inputs.shape[1]
-    free = free_memory(device)
-    if free is not None:
-        _check_fixed(model, optimizer, free)
-    precision = known.precision if known else _precision(model, objective, batch, config, device)
-    model.zero_grad(set_to_none=True)
-    memory = estimate(model, objective, batch, optimizer, precision, config.loss_chunk)
-    model.zero_grad(set_to_none=True)
-    wanted = known.micro_batch if known else config.micro_batch
-    memory = _fit(memory, free, config, wanted)
-
-    def tokens_per_second(runner: Any) -> float:
-        part = rows(batch, 0, memory.micro_batch, device)
-        return part.inputs.numel() / _time(runner, objective, part, precision)
-
-    runner: Any = model
-    speed, compiled = tokens_per_second(model), False
-    wish = known.compile if known else config.compile
-    tokens = config.batch_size * context
-    given = known.steps if known else config.steps
-    seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
-    if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
-        attempt = _compiled(model, device, tokens_per_second)
-        if attempt is not None:
-            (runner, speed), compiled = attempt, True
-    step = tokens / speed + optimizer_seconds(model, config)
-    steps = given or affordable_steps(config, step, steps_per_epoch)
-    resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps)
-    _report(memory, free, tokens / step, (steps - steps_done) * step, resolved)
-    return DryRun(resolved, runner, memory, speed)
 
 
 def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) -> float:
