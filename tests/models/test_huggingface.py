@@ -277,6 +277,9 @@ def test_an_altered_tensor_is_refused_by_name(folder: Path) -> None:
         ({"activation_function": "relu"}, ["config.json", "activation_function 'relu' is not supported"]),
         ({"model_type": "gpt-2"}, ["config.json", "Did you mean 'gpt2'"]),
         ({"model_type": None}, ["config.json", "gpt2, llama, qwen3"]),
+        ({"model_type": ["gpt2"]}, ["config.json", "gpt2, llama, qwen3"]),
+        ({"prosa": {"positions": ["learned"]}}, ["config.json", "positions"]),
+        ({"prosa": ["learned"], "tie_word_embeddings": [1], "n_head": [4]}, ["n_head is [4], expected a whole"]),
         ({"prosa": {"positions": "sinusoidal"}}, ["model.safetensors", "does not hold sinusoidal positions"]),
         ({"prosa": {"positions": "circular"}}, ["config.json", "no circular positions: use learned"]),
     ],
@@ -325,6 +328,19 @@ def test_missing_files_are_named(folder: Path) -> None:
     assert "config.json: expected a JSON object" in refusal(folder)
     (folder / "config.json").unlink()
     assert "config.json" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [[], ["a"], {"model.safetensors": ["a"]}, {"model.safetensors": {"a": ["b"]}}, 5])
+def test_strange_checksums_are_named(folder: Path, content: Any) -> None:
+    (folder / "checksums.json").write_text(json.dumps(content), encoding="utf-8")
+    assert f"{folder / 'checksums.json'}: " in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [{"weight_map": ["a"]}, {"weight_map": {"a": 5}}, {"weight_map": "x"}, []])
+def test_a_strange_index_of_shards_is_named(folder: Path, content: Any) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps(content), encoding="utf-8")
+    assert f"{folder / 'model.safetensors.index.json'}: " in refusal(folder)
 
 
 def test_a_full_disk_leaves_the_old_model(folder: Path) -> None:

@@ -62,8 +62,8 @@ def load_model(folder: Path) -> GPT:
     """
     config = from_config(_mapping(folder / CONFIG), str(folder / CONFIG))
     if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file():
-        shards = set(_mapping(folder / INDEX).get("weight_map", {}).values())
-        where, paths = folder / INDEX, [folder / name for name in sorted(shards)]
+        shards = _strings(folder / INDEX, "weight_map")
+        where, paths = folder / INDEX, [folder / name for name in sorted(set(shards.values()))]
     else:
         where, paths = folder / WEIGHTS, [folder / WEIGHTS]
     weights: dict[str, Tensor] = {}
@@ -76,6 +76,20 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     value = read_json(path)
     if not isinstance(value, Mapping):
         raise UserError(tr(f"{path}: expected a JSON object.", f"{path}: esperava um objeto JSON."))
+    return value
+
+
+def _strings(path: Path, field: str) -> Mapping[str, str]:
+    """The names and strings under ``field`` of a JSON file; none where the field is absent."""
+    value = _mapping(path).get(field, {})
+    if not isinstance(value, Mapping) or not all(isinstance(entry, str) for entry in value.values()):
+        raise UserError(
+            tr(
+                f"{path}: field {field} must be an object of strings.",
+                f"{path}: o campo {field} deve ser um objeto de textos.",
+            ),
+            tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
+        )
     return value
 
 
@@ -97,13 +111,13 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             tr(f"{path} is truncated or damaged: {error}.", f"{path} está truncado ou danificado: {error}."),
             tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
         ) from error
-    known = _mapping(path.parent / CHECKSUMS) if (path.parent / CHECKSUMS).is_file() else {}
-    for name, checksum in known.get(path.name, {}).items():
+    known = _strings(path.parent / CHECKSUMS, path.name) if (path.parent / CHECKSUMS).is_file() else {}
+    for name, checksum in known.items():
         if name not in weights or _sha256(weights[name]) != checksum:
             raise UserError(
                 tr(
                     f"{path}: tensor {name} was altered (its checksum differs).",
-                    f"{path}: o tensor {name} foi alterado (a soma difere).",
+                    f"{path}: o tensor {name} foi alterado (a soma de verificação não confere).",
                 ),
                 tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
             )

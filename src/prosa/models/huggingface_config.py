@@ -119,7 +119,7 @@ def from_config(mapping: Mapping[str, Any], where: str) -> GPTConfig:
         UserError: another architecture, an option that ours lacks, or a field that is missing or not a number.
     """
     model_type = mapping.get("model_type")
-    if model_type not in ARCHITECTURES:
+    if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
         raise unknown(tr(f"model_type in {where}", f"model_type em {where}"), str(model_type), ARCHITECTURES)
     fields = _Fields(mapping, where)
     config = _from_gpt2(fields) if model_type == "gpt2" else _from_modern(fields, model_type)
