@@ -1,5 +1,7 @@
 """Greedy text equals that of transformers' generate on the same random weights, both shapes, one by one and padded."""
 
+import json
+
 import pytest
 import torch
 from tiny_generation import random_model
@@ -7,7 +9,8 @@ from transformers import AutoModelForCausalLM
 
 from prosa.generate.engine import Engine
 from prosa.generate.sampling import Sampling
-from prosa.models.huggingface import save_model
+from prosa.models.huggingface import save_model, saved_tokenizer_fingerprint
+from prosa.tokenizers.load import load
 
 PROMPTS = [[1, 2, 3], [250], list(range(90, 120)), [40, 41, 42, 43, 44, 45, 46]]
 TOKENS = 25
@@ -33,6 +36,17 @@ def test_greedy_text_equals_transformers(model, tokenizer, tmp_path, penalty):
         if expected[-1] == tokenizer.end_of_text:
             expected.pop()
         assert [token.id for token in completion.tokens] == expected
+
+
+def test_a_permuted_vocabulary_is_told_by_its_fingerprint(tokenizer, tmp_path):
+    save_model(random_model("modern", tokenizer.vocab_size), tmp_path, tokenizer=tokenizer)
+    assert saved_tokenizer_fingerprint(tmp_path) == tokenizer.fingerprint == load(tmp_path).fingerprint
+    definition = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    vocab = definition["model"]["vocab"]
+    vocab["a"], vocab["b"] = vocab["b"], vocab["a"]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(definition), encoding="utf-8")
+    assert load(tmp_path).vocab_size == tokenizer.vocab_size
+    assert load(tmp_path).fingerprint != saved_tokenizer_fingerprint(tmp_path)
 
 
 def test_log_probabilities_equal_transformers(tokenizer, tmp_path):

@@ -18,7 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from prosa.core.errors import UserError
 from prosa.core.language import set_language
 from prosa.models.gpt import GPT, GPTConfig
-from prosa.models.huggingface import load_model, save_model
+from prosa.models.huggingface import load_model, save_model, saved_tokenizer_fingerprint
 from prosa.models.huggingface_weights import from_gpt2_state_dict
 
 transformers = pytest.importorskip("transformers")
@@ -160,6 +160,7 @@ class _EndOfText:
     """As much of a tokenizer as a model folder asks of it."""
 
     end_of_text = 66
+    fingerprint = "5e" * 32
 
     def save(self, folder: Path) -> None:
         (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
@@ -173,6 +174,24 @@ def test_the_tokenizer_goes_along(tmp_path: Path) -> None:
     assert (tmp_path / "tokenizer.json").is_file()
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
     assert theirs.generation_config.eos_token_id == 66
+
+
+@pytest.mark.parametrize("config", [CLASSIC, MODERN, LLAMA], ids=["classic", "modern", "llama"])
+def test_the_folder_names_its_tokenizer(tmp_path: Path, config: GPTConfig) -> None:
+    model = GPT(config).eval()
+    save_model(model, tmp_path)
+    assert saved_tokenizer_fingerprint(tmp_path) is None
+    save_model(model, tmp_path, tokenizer=_EndOfText())  # type: ignore[arg-type]
+    assert saved_tokenizer_fingerprint(tmp_path) == "5e" * 32
+    assert load_model(tmp_path).config == config
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    torch.testing.assert_close(theirs(IDS).logits, model(IDS), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ours", [None, 5, [], {}, {"tokenizer": None}, {"tokenizer": ["a"]}])
+def test_a_folder_that_does_not_tell_its_tokenizer(folder: Path, ours: Any) -> None:
+    change_config(folder, prosa=ours)
+    assert saved_tokenizer_fingerprint(folder) is None
 
 
 @torch.no_grad()

@@ -37,7 +37,7 @@ def save_model(model: GPT, folder: Path, *, tokenizer: Tokenizer | None = None) 
         UserError: the folder cannot be written or the disk is full; files that were there before stay whole.
     """
     end_of_text = None if tokenizer is None else tokenizer.end_of_text
-    config = to_config(model.config, end_of_text=end_of_text, dtype=model.embedding.weight.dtype)
+    config = to_config(model.config, tokenizer=tokenizer, dtype=model.embedding.weight.dtype)
     weights = to_weights(model)
     with writing(folder / WEIGHTS) as temporary:
         try:
@@ -70,6 +70,17 @@ def load_model(folder: Path) -> GPT:
     for path in paths:
         weights.update(_read_weights(path))
     return from_weights(config, weights, str(where)).eval()
+
+
+def saved_tokenizer_fingerprint(folder: Path) -> str | None:
+    """The fingerprint of the tokenizer that a model folder was saved with; None where the folder does not tell.
+
+    Raises:
+        UserError: ``config.json`` is missing or no JSON object.
+    """
+    ours = _mapping(folder / CONFIG).get("prosa")
+    found = ours.get("tokenizer") if isinstance(ours, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

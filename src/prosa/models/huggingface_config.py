@@ -1,6 +1,7 @@
 """The configuration of our decoder as the ``config.json`` of the Hugging Face architecture it equals, and back.
 
-The key ``prosa`` holds what the architecture has no field for: which positions stand in GPT-2's table, and the dropout.
+The key ``prosa`` holds what the architecture has no field for: which positions stand in GPT-2's table, the dropout, and
+the fingerprint of the tokenizer whose ids the model knows (no part of its shape).
 """
 
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ import torch
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 from prosa.models.gpt import INIT_STD, GPTConfig
+from prosa.tokenizers.protocol import Tokenizer
 
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 
 
-def to_config(config: GPTConfig, *, end_of_text: int | None, dtype: torch.dtype) -> dict[str, Any]:
-    """``config.json`` for this shape; ``end_of_text`` both begins and ends a text."""
+def to_config(config: GPTConfig, *, tokenizer: Tokenizer | None, dtype: torch.dtype) -> dict[str, Any]:
+    """``config.json`` for this shape; the tokenizer's end of text both begins and ends a text."""
+    end_of_text = None if tokenizer is None else tokenizer.end_of_text
     model_type = "gpt2" if config.shape == "classic" else "qwen3" if config.qk_norm else "llama"
     common = {
         "architectures": [ARCHITECTURES[model_type]],
@@ -30,7 +33,9 @@ def to_config(config: GPTConfig, *, end_of_text: int | None, dtype: torch.dtype)
         "initializer_range": INIT_STD,
         "use_cache": True,
     }
-    prosa = {"prosa": {"positions": config.positions, "dropout": config.dropout}}
+    prosa: dict[str, Any] = {"prosa": {"positions": config.positions, "dropout": config.dropout}}
+    if tokenizer is not None:
+        prosa["prosa"]["tokenizer"] = tokenizer.fingerprint
     if model_type == "gpt2":
         return {
             **common,
