@@ -279,6 +279,53 @@ def test_null_and_strange_values_are_left_out(run_folder: Path) -> None:
     assert "data/index.json" in page.text["en"]
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"rules": 5},
+        {"rules": [5]},
+        {"problems": "x"},
+        {"problems": {"a": 1}},
+        {"languages": [1]},
+        {"formats": 5},
+        {"train": [1]},
+        {"held_out": "x"},
+        {"lengths": 5},
+        {"rules": [{"rule": ["length"], "kind": "removes", "documents": 1, "bytes": 2, "examples": 5}]},
+        {"rules": [{"kind": ["removes"], "examples": [7]}]},
+        {"rules": [{"rule": 5, "kind": "removes", "documents": 1, "examples": ["x"]}]},
+    ],
+    ids=str,
+)
+def test_strange_types_in_the_corpus_report_are_left_out_and_told(run_folder: Path, strange: dict[str, object]) -> None:
+    assert "Files that could not be read" not in read(write_report(run_folder)).text["en"]
+    (run_folder / "corpus/report.json").write_text(json.dumps(CORPUS | strange), encoding="utf-8")
+    text = read(write_report(run_folder)).text["en"]
+    assert "Files that could not be read in fullcorpus/report.json" in text
+    assert "2,014" in text  # what is sound is shown
+
+
+def test_metrics_of_strange_types(run_folder: Path) -> None:
+    lines = [{"kind": ["train"], "step": 1}, {"kind": "train", "step": 10**400}]
+    (run_folder / "base/metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "Not made yet: the loss curves" in read(write_report(run_folder)).text["en"]
+
+
+def test_one_of_a_kind_is_singular(run_folder: Path) -> None:
+    config = json.loads((run_folder / "base/config.json").read_text("utf-8"))
+    config |= {"num_hidden_layers": 1, "num_attention_heads": 1}
+    (run_folder / "base/config.json").write_text(json.dumps(config), encoding="utf-8")
+    one = EVALUATION | {"documents": 1, "interval_over": "windows"}
+    (run_folder / "evaluation.json").write_text(json.dumps(one), encoding="utf-8")
+    page = read(write_report(run_folder))
+    assert "1 layer, 1 head, 384 wide" in page.text["en"]
+    assert "1 camada, 1 cabeça, 384 de largura" in page.text["pt-BR"]
+    assert ": 1 document, 121,400 tokens" in page.text["en"]
+    assert ": 1 documento, 121.400 tokens" in page.text["pt-BR"]
+    assert "The interval is over windows of a single text" in page.text["en"]
+    assert "documents only" not in page.text["en"]
+
+
 def test_out_and_a_folder_that_is_no_run(run_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "elsewhere" / "page.html"
     assert write_report(run_folder, out) == out

@@ -111,6 +111,15 @@ def test_evaluation(capsys: pytest.CaptureFixture[str]) -> None:
     assert "O modelo prevê texto que nunca viu melhor" in out
 
 
+def test_evaluation_of_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    one = EVALUATION | {"documents": 1, "interval_over": "windows"}
+    terminal.show_evaluation(Plain(one))
+    assert "1.763 bits per byte, over windows; 1 document; 121,400 tokens" in capsys.readouterr().out
+    set_language("pt-BR")
+    terminal.show_evaluation(Plain(one))
+    assert "1,763 bits por byte, sobre janelas; 1 documento; 121.400 tokens" in capsys.readouterr().out
+
+
 def test_build_says_what_was_made_and_what_to_do_next(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run_folder.rename(run_folder.parent / "o meu")
     terminal.show_build(Built(folder, [{"prompt": "Era uma vez", "text": "Era uma vez um velho médico"}]))

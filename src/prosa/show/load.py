@@ -58,9 +58,12 @@ def figure(mapping: Any, *keys: str) -> float | None:
     """The finite number under ``keys`` of nested mappings; None where there is none."""
     for key in keys:
         mapping = mapping.get(key) if isinstance(mapping, dict) else None
-    if isinstance(mapping, bool) or not isinstance(mapping, int | float) or not math.isfinite(mapping):
+    if isinstance(mapping, bool) or not isinstance(mapping, int | float):
         return None
-    return mapping
+    try:
+        return mapping if math.isfinite(mapping) else None
+    except OverflowError:  # a whole number beyond any float
+        return None
 
 
 def load_run(folder: Path) -> RunData:
@@ -77,7 +80,7 @@ def load_run(folder: Path) -> RunData:
         )
     run = RunData(folder)
     base = folder / "base" if (folder / "base").is_dir() else folder
-    run.corpus = _mapping(run, folder / "corpus" / "report.json")
+    run.corpus = _corpus(run, folder / "corpus" / "report.json")
     run.held_out = _held_out(run, folder / "corpus" / "held_out.jsonl")
     run.tokenizer = next((f for f in (folder / "tokenizer", base) if (f / "tokenizer.json").is_file()), None)
     if run.tokenizer is None and (folder / "tokenizer").is_dir():
@@ -94,8 +97,9 @@ def load_run(folder: Path) -> RunData:
     run.complete = is_complete(base) and bool(run.model)
     kinds = {"train": run.train, "validation": run.validation, "sample": run.samples}
     for line in _lines(run, base / "metrics.jsonl"):
-        if line.get("kind") in kinds and figure(line, "step") is not None:
-            kinds[line["kind"]].append(line)
+        kind = line.get("kind")
+        if isinstance(kind, str) and kind in kinds and figure(line, "step") is not None:
+            kinds[kind].append(line)
     for lines in kinds.values():
         lines.sort(key=lambda line: float(line["step"]))
     return run
@@ -116,6 +120,26 @@ def _mapping(run: RunData, path: Path) -> dict[str, Any] | None:
         _note(run, path)
         return None
     return value
+
+
+def _corpus(run: RunData, path: Path) -> dict[str, Any] | None:
+    """The corpus report. What should be a list of objects becomes one; what was of another type is noted."""
+    report = _mapping(run, path)
+    if report is None:
+        return None
+    strange = [_only_objects(report, key) for key in ("rules", "problems")]
+    strange += [_only_objects(rule, "examples") for rule in report["rules"]]
+    mappings = ("train", "held_out", "lengths", "languages", "formats")  # that are none: read as having no figures
+    if any(strange) or not all(isinstance(report.get(key), dict | None) for key in mappings):
+        _note(run, path)
+    return report
+
+
+def _only_objects(mapping: dict[str, Any], key: str) -> bool:
+    """Leave only the JSON objects in the list under ``key``; whether there was anything else."""
+    found = mapping.get(key)
+    mapping[key] = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    return found is not None and found != mapping[key]
 
 
 def _text(run: RunData, path: Path) -> str | None:

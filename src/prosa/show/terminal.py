@@ -13,7 +13,7 @@ from prosa.show.console import Jsonable, new_console, table
 from prosa.show.load import RunData, figure, load_run
 from prosa.show.markup import CONTROLS
 from prosa.show.verdict import interval, scores, verdict
-from prosa.show.words import baseline_name, short
+from prosa.show.words import baseline_name, counted, short
 from prosa.tokenizers.compare import Comparison
 from prosa.tokenizers.pieces import Piece
 
@@ -188,13 +188,15 @@ def _evaluation(console: Console, plain: dict[str, Any]) -> None:
     facts = []
     if ends is not None:
         low, high = number(ends[0], 3), number(ends[1], 3)
+        windows = tr(", over windows", ", sobre janelas") if plain.get("interval_over") == "windows" else ""
         facts.append(
             tr(f"95% interval {low} to {high} bits per byte", f"intervalo de 95%: {low} a {high} bits por byte")
+            + windows
         )
     if documents is not None:
-        facts.append(f"{number(documents)} " + tr("documents", "documentos"))
+        facts.append(counted(documents, "document/documents", "documento/documentos"))
     if tokens is not None:
-        facts.append(f"{number(tokens)} tokens")
+        facts.append(counted(tokens, "token/tokens", "token/tokens"))
     perplexity = figure(plain, "perplexity")
     if perplexity is not None:
         facts.append(tr("perplexity ", "perplexidade ") + number(perplexity, 2))

@@ -48,6 +48,12 @@ def short(value: float) -> str:
     return number(value)
 
 
+def counted(value: float, en: str, pt: str) -> str:
+    """A number before its noun, given as ``singular/plural`` in both languages: 1 layer, 1,200 layers."""
+    one, many = tr(en, pt).split("/")
+    return f"{number(value)} {one if value == 1 else many}"
+
+
 def percent(share: float) -> str:
     """0.1234 as 12.3%."""
     return f"{number(100 * share, 1)}%"

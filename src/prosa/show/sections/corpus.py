@@ -82,7 +82,7 @@ def _lengths(report: dict[str, Any]) -> Html | None:
 
 def _rules(report: dict[str, Any], kind: str) -> Html | None:
     """The rules that change documents or those that remove them, with what each touched."""
-    rules = [rule for rule in report.get("rules") or () if isinstance(rule, dict) and rule.get("kind") == kind]
+    rules = [rule for rule in report["rules"] if rule.get("kind") == kind]
     touched = [rule for rule in rules if figure(rule, "documents")]
     if kind == "changes":
         if not touched:
@@ -111,7 +111,7 @@ def _rules(report: dict[str, Any], kind: str) -> Html | None:
 
 
 def _examples(rule: dict[str, Any]) -> Html | None:
-    examples = [example for example in rule.get("examples") or () if isinstance(example, dict)][:EXAMPLES]
+    examples = rule["examples"][:EXAMPLES]
     if not examples:
         return None
     items = []
@@ -167,7 +167,7 @@ def _formats(report: dict[str, Any]) -> Html | None:
 
 
 def _problems(report: dict[str, Any]) -> Html | None:
-    problems = [problem for problem in report.get("problems") or () if isinstance(problem, dict)]
+    problems = report["problems"]
     if not problems:
         return None
     items = [

@@ -1,11 +1,13 @@
 """What was made and how good it is."""
 
+from typing import Any
+
 from prosa.core.language import duration, number, tr
 from prosa.show.load import RunData, figure
 from prosa.show.markup import Html, join, tag
 from prosa.show.parts import bar, missing, section, table, tiles
 from prosa.show.verdict import interval, scores, verdict
-from prosa.show.words import baseline_name, short
+from prosa.show.words import baseline_name, counted, short
 
 FEW = 10  # documents: resampling fewer than this hardly shows how texts differ
 
@@ -18,13 +20,17 @@ def shape(run: RunData) -> str:
 
     facts = []
     for value, en, pt in (
-        (found("num_hidden_layers", "n_layer"), "layers", "camadas"),
-        (found("num_attention_heads", "n_head"), "heads", "cabeças"),
-        (found("hidden_size", "n_embd"), "wide", "de largura"),
-        (found("max_position_embeddings", "n_positions"), "tokens of context", "tokens de contexto"),
+        (found("num_hidden_layers", "n_layer"), "layer/layers", "camada/camadas"),
+        (found("num_attention_heads", "n_head"), "head/heads", "cabeça/cabeças"),
+        (found("hidden_size", "n_embd"), "wide/wide", "de largura/de largura"),
+        (
+            found("max_position_embeddings", "n_positions"),
+            "token of context/tokens of context",
+            "token de contexto/tokens de contexto",
+        ),
     ):
         if value is not None:
-            facts.append(f"{number(value)} {tr(en, pt)}")
+            facts.append(counted(value, en, pt))
     return ", ".join(facts)
 
 
@@ -49,11 +55,12 @@ def headline(run: RunData) -> Html:
     else:
         spread = tr("no interval", "sem intervalo")
     if (run.evaluation or {}).get("interval_over") == "windows":
-        spread += tr(", over windows of one held-out text", ", em janelas de um texto reservado")
+        spread += tr(", over windows of one held-out text", ", sobre janelas de um texto reservado")
     elif documents is not None:
-        spread += tr(
-            f", over {number(documents)} held-out documents", f", em {number(documents)} documentos reservados"
+        held_out = counted(
+            documents, "held-out document/held-out documents", "documento reservado/documentos reservados"
         )
+        spread += tr(f", over {held_out}", f", em {held_out}")
     state = tr("training is complete", "treino completo") if run.complete else tr("not finished", "não terminado")
     return join(
         tiles(
@@ -82,8 +89,8 @@ def headline(run: RunData) -> Html:
 
 def _training(run: RunData, tokens: float, state: str) -> str:
     """Steps, how many times the text was read, and whether training is over."""
-    steps, text = number(run.train[-1]["step"]), figure(run.data, "splits", "train", "tokens")
-    facts = [tr(f"{steps} steps", f"{steps} passos")]
+    text = figure(run.data, "splits", "train", "tokens")
+    facts = [counted(run.train[-1]["step"], "step/steps", "passo/passos")]
     if text:
         times = number(tokens / text, 1)
         facts.append(tr(f"the text {times} times over", f"{times} vezes o texto"))
@@ -129,11 +136,11 @@ def quality(run: RunData) -> Html:
     ours_at = next((i for i, score in enumerate(everyone) if score.key == "model"), None)
     tokens, n_bytes, documents = (figure(evaluation, key) for key in ("tokens", "bytes", "documents"))
     sample = ", ".join(
-        f"{number(value)} {name}"
-        for value, name in (
-            (documents, tr("documents", "documentos")),
-            (tokens, "tokens"),
-            (n_bytes, "bytes"),
+        counted(value, en, pt)
+        for value, en, pt in (
+            (documents, "document/documents", "documento/documentos"),
+            (tokens, "token/tokens", "token/tokens"),
+            (n_bytes, "byte/bytes", "byte/bytes"),
         )
         if value is not None
     )
@@ -146,18 +153,29 @@ def quality(run: RunData) -> Html:
         title,
         table(f"{caption}: {sample}" if sample else caption, heads, rows, ours=ours_at),
         None if perplexity is None else tag("p", _perplexity(number(perplexity, 2))),
-        tag(
-            "p",
-            tr(
-                f"The interval is over {number(documents)} documents only: it says little of other texts.",
-                f"O intervalo é sobre apenas {number(documents)} documentos: diz pouco de outros textos.",
-            ),
-            class_="note",
-        )
-        if documents is not None and documents < FEW and interval(evaluation)
-        else None,
+        _caution(evaluation, documents),
         tag("p", _explanation(), class_="note"),
     )
+
+
+def _caution(evaluation: dict[str, Any] | None, documents: float | None) -> Html | None:
+    """That an interval over few documents, or over the windows of one, says little."""
+    if interval(evaluation) is None:
+        return None
+    if (evaluation or {}).get("interval_over") == "windows":
+        text = tr(
+            "The interval is over windows of a single text: it says nothing of other texts.",
+            "O intervalo é sobre janelas de um único texto: não diz nada de outros textos.",
+        )
+    elif documents is not None and documents < FEW:
+        few = counted(documents, "document/documents", "documento/documentos")
+        text = tr(
+            f"The interval is over {few} only: it says little of other texts.",
+            f"O intervalo é sobre apenas {few}: diz pouco de outros textos.",
+        )
+    else:
+        return None
+    return tag("p", text, class_="note")
 
 
 def _perplexity(value: str) -> str:
