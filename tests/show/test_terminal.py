@@ -137,8 +137,16 @@ def test_build_says_what_was_made_and_what_to_do_next(run_folder: Path, capsys: 
 
 def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:
     split = {"documents": 3, "tokens": 1000, "bytes": 3210}
-    terminal.show_tokens({"sources": [{"name": "contos", "weight": 0.7, "splits": {"train": split}}]})
-    assert cells(capsys.readouterr().out)[-1] == ["contos", "0.70", "training", "3", "1,000", "3.2 kB", "3.21"]
+    sources = [
+        {"name": "contos", "weight": 66150.0, "splits": {"train": split}},
+        {"name": "cartas", "weight": 22050.0, "splits": {"train": split}},
+    ]
+    terminal.show_tokens({"sources": sources})
+    rows = cells(capsys.readouterr().out)
+    assert rows[-2:] == [
+        ["contos", "75.0%", "training", "3", "1,000", "3.2 kB", "3.21"],
+        ["cartas", "25.0%", "training", "3", "1,000", "3.2 kB", "3.21"],
+    ]
     terminal.show_tokenizer(Plain({"vocab_size": 8000, "kind": "bpe", "folder": "a b"}))
     out = capsys.readouterr().out
     assert "bpe tokenizer of 8,000 tokens in a b" in out

@@ -13,7 +13,7 @@ from prosa.show.console import Jsonable, new_console, table
 from prosa.show.load import RunData, figure, load_run
 from prosa.show.markup import CONTROLS
 from prosa.show.verdict import interval, scores, verdict
-from prosa.show.words import baseline_name, counted, short
+from prosa.show.words import baseline_name, counted, percent, short
 from prosa.tokenizers.compare import Comparison
 from prosa.tokenizers.pieces import Piece
 
@@ -126,18 +126,19 @@ def show_tokenizer(trained: Jsonable) -> None:
 
 
 def show_tokens(index: Mapping[str, Any]) -> None:
-    """The sources of a token folder: documents, tokens and bytes of each split."""
+    """The sources of a token folder: their share of training batches; documents, tokens and bytes of each split."""
     rows = []
+    total = sum(source["weight"] for source in index["sources"])
     for source in index["sources"]:
         for split, name in (("train", tr("training", "treino")), ("held_out", tr("held out", "reservado"))):
             part = source["splits"].get(split)
             if part is not None:
                 counts = [number(part["documents"]), number(part["tokens"]), size(part["bytes"])]
                 ratio = number(part["bytes"] / part["tokens"], 2) if part["tokens"] else "–"
-                rows.append([source["name"], number(source["weight"], 2), name, *counts, ratio])
+                rows.append([source["name"], percent(source["weight"] / total), name, *counts, ratio])
     heads = [
         tr("source", "fonte"),
-        tr("weight", "peso"),
+        tr("share of batches", "parcela dos lotes"),
         tr("split", "parte"),
         tr("documents", "documentos"),
         "tokens",
