@@ -11,8 +11,10 @@ from corpus_helpers import SAMPLES, pdf_bytes, portuguese, prose, write_jsonl
 from prosa.core.errors import UserError
 from prosa.core.files import damage, is_complete
 from prosa.corpus import CorpusConfig, build_corpus, load_corpus, parallel, read
+from prosa.corpus import build as build_module
 from prosa.corpus.document import Document
 from prosa.corpus.duplicates import signature, similarity
+from prosa.corpus.files import find_files
 from prosa.corpus.rules import Words
 
 
@@ -203,6 +205,28 @@ def test_nothing_readable(tmp_path):
         build(tmp_path, folder)
     assert ".jsonl.gz" in caught.value.hint
     assert [p.name for p in tmp_path.iterdir()] == ["in"]  # nothing half-made stays
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a link needs rights on Windows")
+def test_a_link_to_nothing_and_a_file_that_vanishes_are_problems(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text(prose(500, 1), encoding="utf-8")
+    (folder / "b.txt").symlink_to(folder / "nothing")
+    (folder / "c.txt").write_text("gone soon", encoding="utf-8")
+
+    def find(*arguments, **named):
+        found = find_files(*arguments, **named)
+        (folder / "c.txt").unlink()
+        return found
+
+    monkeypatch.setattr(build_module, "find_files", find)
+    report, train, held_out = build(tmp_path, folder)
+    assert report["documents_out"] == 1
+    assert [(Path(p["source"]).name, p["why"]) for p in report["problems"]] == [
+        ("b.txt", "No such file or directory"),
+        ("c.txt", "No such file or directory"),
+    ]
 
 
 def test_nothing_left(tmp_path):

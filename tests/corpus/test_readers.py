@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -242,3 +243,20 @@ def test_problems_are_warned_of_when_nobody_gathers_them(tmp_path, capsys):
     (tmp_path / "b.doc").write_bytes(b"x")
     assert [d.text for d in read_documents([tmp_path], CorpusConfig())] == ["texto"]
     assert "b.doc: format not read" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes need rights on Windows")
+def test_links_to_nothing_loops_and_pipes_are_problems(tmp_path):
+    (tmp_path / "a.txt").write_text("texto", encoding="utf-8")
+    names = ["b.txt", "c.md", "d.html", "e.pdf", "f.jsonl", "g.jsonl.gz", "h.parquet"]
+    for name in names:
+        (tmp_path / name).symlink_to(tmp_path / "nothing")
+    (tmp_path / "i.txt").symlink_to(tmp_path / "i.txt")
+    os.mkfifo(tmp_path / "j.txt")
+    documents, problems = read(tmp_path)
+    assert documents == [("a.txt", "texto")]
+    assert sorted(problems) == [
+        *((name, "No such file or directory") for name in names),
+        ("i.txt", "Too many levels of symbolic links"),
+        ("j.txt", "not a regular file"),
+    ]

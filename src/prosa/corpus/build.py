@@ -12,7 +12,7 @@ from prosa.corpus.clean import Cleaned
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.document import Document
 from prosa.corpus.duplicates import Duplicates
-from prosa.corpus.files import FORMATS, find_files
+from prosa.corpus.files import FORMATS, file_size, find_files
 from prosa.corpus.read import clean_files
 from prosa.corpus.report import REMOVALS, CorpusReport, rule_title
 from prosa.corpus.split import is_held_out, lowest_section, section_size, sections, split_sections
@@ -62,7 +62,7 @@ def _first_pass(files: Sequence[Path], folder: Path, config: CorpusConfig, repor
 def _kept(files: Sequence[Path], config: CorpusConfig, report: CorpusReport) -> Iterator[Cleaned]:
     """The documents that every rule keeps, counted in the report, as the bar moves."""
     duplicates = Duplicates(config.near_duplicate_threshold)
-    total = sum(path.stat().st_size for path in files) / 1e6
+    total = sum(map(file_size, files)) / 1e6
     with progress(tr("Corpus", "Corpus"), total, "MB") as bar:
         for outcome in clean_files(files, config, report.problems):
             for item in outcome.cleaned:

@@ -19,29 +19,40 @@ def file_format(path: Path) -> str | None:
     return next((f for f in (".jsonl.gz", *FORMATS) if name.endswith(f)), None)
 
 
+def file_size(path: Path) -> int:
+    """Bytes of a file, 0 when it is gone or cannot be looked at: its reader makes that a problem."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def find_files(paths: Sequence[Path], problems: Problems, *, skip: Path | None = None) -> list[Path]:
     """The readable files among and below ``paths``: sorted within each path, each once.
 
-    Files of other formats are counted and named in ``problems``; hidden ones, those below ``skip`` (the output) and
+    Files of other formats, pipes and devices are counted and named in ``problems``; hidden ones, those below ``skip`` (the output) and
     those in folders that Prosa made are left out, the latter named.
 
     Raises:
         UserError: a path does not exist, or there is no file of a known format; it says what was found instead.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     others: Counter[str] = Counter()
     for path in map(Path, paths):
-        if not path.exists():
+        if not os.path.exists(path):
             raise UserError(
                 tr(f"{path} does not exist.", f"{path} não existe."),
                 tr("Check the spelling of the path.", "Confira o caminho."),
             )
         for file in _walk(path, skip, problems) if path.is_dir() else [path]:
-            if file_format(file) is None:
+            if os.path.exists(file) and not os.path.isfile(file):
+                others[tr("pipe or device", "pipe ou dispositivo")] += 1
+                problems.add(file.as_posix(), tr("not a regular file", "não é um arquivo comum"))
+            elif file_format(file) is None:
                 others[file.suffix.lower() or tr("no extension", "sem extensão")] += 1
                 problems.add(file.as_posix(), tr("format not read", "formato que não é lido"))
             else:
-                found.setdefault(file.resolve(), file)
+                found.setdefault(os.path.realpath(file) if os.path.exists(file) else str(file), file)
     if not found:
         raise nothing_to_read(paths, others)
     return list(found.values())
@@ -60,12 +71,12 @@ def nothing_to_read(paths: Sequence[Path], others: Counter[str]) -> UserError:
 
 def _walk(folder: Path, skip: Path | None, problems: Problems) -> list[Path]:
     files: list[Path] = []
-    skipped = skip.resolve() if skip is not None else None
+    skipped = os.path.realpath(skip) if skip is not None else None
     for root, folders, names in os.walk(folder, onerror=lambda e: problems.add(str(e.filename), e.strerror or str(e))):
         here = Path(root)
         for name in sorted(folders):
             inner = here / name
-            if name.startswith(".") or inner.resolve() == skipped:
+            if name.startswith(".") or os.path.realpath(inner) == skipped:
                 folders.remove(name)
             elif _made_by_prosa(inner):
                 folders.remove(name)

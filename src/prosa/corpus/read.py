@@ -9,7 +9,7 @@ from prosa.core.progress import warn
 from prosa.corpus.clean import Outcome, clean_batch
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.document import Document
-from prosa.corpus.files import file_format, find_files
+from prosa.corpus.files import file_format, file_size, find_files
 from prosa.corpus.parallel import cores, ordered_map
 from prosa.corpus.problems import Problems
 from prosa.corpus.readers.task import Task
@@ -42,7 +42,7 @@ def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
 
 def workers_for(files: Sequence[Path], config: CorpusConfig) -> int:
     """How many processes the files are worth: one for a small corpus."""
-    work = sum(path.stat().st_size * _SLOW.get(file_format(path) or "", 1) for path in files)
+    work = sum(file_size(path) * _SLOW.get(file_format(path) or "", 1) for path in files)
     return 1 if work < _WORTH_A_PROCESS else config.workers or cores()
 
 

@@ -70,5 +70,7 @@ def missing_extra(package: str, format: str) -> UserError:
 
 
 def why(error: BaseException) -> str:
-    """An exception in one short line."""
+    """An exception in one short line; of the system's errors, what the system says."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return " ".join(f"{type(error).__name__}: {error}".split())[:200].removesuffix(": ")
