@@ -221,7 +221,7 @@ def test_a_link_to_nothing_and_a_file_that_vanishes_are_problems(tmp_path, monke
         return found
 
     monkeypatch.setattr(build_module, "find_files", find)
-    report, train, held_out = build(tmp_path, folder)
+    report = build(tmp_path, folder)[0]
     assert report["documents_out"] == 1
     assert [(Path(p["source"]).name, p["why"]) for p in report["problems"]] == [
         ("b.txt", "No such file or directory"),

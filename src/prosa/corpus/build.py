@@ -1,6 +1,5 @@
 """``build_corpus``: files in, a clean, deduplicated and split corpus folder out, in one pass over the files."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from prosa.corpus.clean import Cleaned
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.document import Document
 from prosa.corpus.duplicates import Duplicates
-from prosa.corpus.files import FORMATS, file_size, find_files
+from prosa.corpus.files import file_size, find_files, nothing_read
 from prosa.corpus.read import clean_files
 from prosa.corpus.report import REMOVALS, CorpusReport, rule_title
 from prosa.corpus.split import is_held_out, lowest_section, section_size, sections, split_sections
@@ -138,18 +137,9 @@ def _rewrite(folder: Path, report: CorpusReport, sided: Iterator[tuple[bool, Doc
 
 def _nothing_left(paths: Sequence[Path], report: CorpusReport) -> UserError:
     """Why there is no corpus: nothing could be read, or the rules removed everything."""
-    where = ", ".join(str(p) for p in paths)
     if not report.read.documents:
-        reasons = Counter(problem.why for problem in report.problems.named)
-        listed = "; ".join(f"{n} × {why}" for why, n in reasons.most_common(5))
-        first = report.problems.named[0].source if report.problems.named else ""
-        return UserError(
-            tr(
-                f"no text could be read from {where}: {listed} (the first: {first}).",
-                f"nenhum texto pôde ser lido de {where}: {listed} (o primeiro: {first}).",
-            ),
-            tr("Formats read: ", "Formatos que são lidos: ") + " ".join(FORMATS),
-        )
+        return nothing_read(paths, report.problems)
+    where = ", ".join(str(p) for p in paths)
     removed = ", ".join(
         f"{rule_title(r)}: {report.rules[r].size.documents}" for r in REMOVALS if report.rules[r].size.documents
     )

@@ -30,8 +30,8 @@ def file_size(path: Path) -> int:
 def find_files(paths: Sequence[Path], problems: Problems, *, skip: Path | None = None) -> list[Path]:
     """The readable files among and below ``paths``: sorted within each path, each once.
 
-    Files of other formats, pipes and devices are counted and named in ``problems``; hidden ones, those below ``skip`` (the output) and
-    those in folders that Prosa made are left out, the latter named.
+    Files of other formats, pipes and devices are counted and named in ``problems``; hidden ones, those below ``skip``
+    (the output) and those in folders that Prosa made are left out, the latter named.
 
     Raises:
         UserError: a path does not exist, or there is no file of a known format; it says what was found instead.
@@ -67,6 +67,21 @@ def nothing_to_read(paths: Sequence[Path], others: Counter[str]) -> UserError:
     else:
         what = tr(f"no text found in {where}: it is empty.", f"nenhum texto em {where}: está vazio.")
     return UserError(what, tr("Formats read: ", "Formatos que são lidos: ") + " ".join(FORMATS))
+
+
+def nothing_read(paths: Sequence[Path], problems: Problems) -> UserError:
+    """The error for files of which none could be read: the commonest reasons, and the first file."""
+    where = ", ".join(str(p) for p in paths)
+    reasons = Counter(problem.why for problem in problems.named)
+    listed = "; ".join(f"{n} × {why}" for why, n in reasons.most_common(5))
+    first = problems.named[0].source if problems.named else ""
+    return UserError(
+        tr(
+            f"no text could be read from {where}: {listed} (the first: {first}).",
+            f"nenhum texto pôde ser lido de {where}: {listed} (o primeiro: {first}).",
+        ),
+        tr("Formats read: ", "Formatos que são lidos: ") + " ".join(FORMATS),
+    )
 
 
 def _walk(folder: Path, skip: Path | None, problems: Problems) -> list[Path]:

@@ -9,7 +9,7 @@ from prosa.core.progress import warn
 from prosa.corpus.clean import Outcome, clean_batch
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.document import Document
-from prosa.corpus.files import file_format, file_size, find_files
+from prosa.corpus.files import file_format, file_size, find_files, nothing_read
 from prosa.corpus.parallel import cores, ordered_map
 from prosa.corpus.problems import Problems
 from prosa.corpus.readers.task import Task
@@ -52,7 +52,7 @@ def clean_files(files: Sequence[Path], config: CorpusConfig, problems: Problems)
     ``problems`` gathers those of every process.
 
     Raises:
-        UserError: most records of half of the files are bad, a library for a format is missing, or a column is.
+        UserError: most records of half of the files are bad, a library for a format is missing.
     """
     batches = _batches(file_tasks(files, config, problems))
     for outcome in ordered_map(partial(clean_batch, config=config), batches, workers_for(files, config)):
@@ -69,15 +69,19 @@ def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Proble
         problems: gathers what could not be read; without it each problem is a warning on stderr at the end.
 
     Raises:
-        UserError: a path does not exist, nothing readable is there, or most records of half of the files are bad.
+        UserError: a path does not exist, nothing could be read, or most records of half of the files are bad.
     """
     met = Problems() if problems is None else problems
     files = find_files(paths, met)
+    found = False
     for task in file_tasks(files, config, met):
         for raw in READERS[task.format].texts(task, config, met):
+            found = True
             yield Document(repair(plain_ends(raw.text), raw.encoding)[0], raw.source)
         met.refuse_hopeless(len(files))
     met.finish(len(files))
+    if not found:
+        raise nothing_read(paths, met)
     if problems is None:
         for problem in met.named:
             warn(f"{problem.source}: {problem.why}")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.pieces import cut_text
@@ -16,10 +15,10 @@ _BUFFER = 1_000_000  # bytes of a column chunk held at a time
 
 
 def tasks(path: Path, config: CorpusConfig, problems: Problems) -> Iterator[Task]:
-    """Blocks of rows.
+    """Blocks of rows. A missing column, or one that does not hold text, is a problem.
 
     Raises:
-        UserError: ``pyarrow`` is not installed, or the column is missing or does not hold text.
+        UserError: ``pyarrow`` is not installed.
     """
     try:
         import pyarrow as pa
@@ -30,7 +29,10 @@ def tasks(path: Path, config: CorpusConfig, problems: Problems) -> Iterator[Task
     try:
         size = path.stat().st_size
         with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
-            _check_column(path, file.schema_arrow, config.text_field, pa)
+            problem = _column_problem(file.schema_arrow, config.text_field, pa)
+            if problem is not None:
+                problems.add(name, problem)
+                return
             share = size / max(1, file.metadata.num_rows)
             block: list[tuple[int, str | None]] = []
             held, row, piece = 0, 0, 1
@@ -48,23 +50,23 @@ def tasks(path: Path, config: CorpusConfig, problems: Problems) -> Iterator[Task
         problems.add(name, why(error))
 
 
-def _check_column(path: Path, schema: Any, field: str, pa: Any) -> None:
+def _column_problem(schema: Any, field: str, pa: Any) -> str | None:
+    """Why the column cannot be read, with the columns that there are; None when it holds text."""
     if field not in schema.names:
-        raise UserError(
-            tr(f"{path}: there is no column {field!r}.", f"{path}: não há a coluna {field!r}."),
-            tr("Name one with text_field: ", "Indique uma com text_field: ") + ", ".join(schema.names),
+        columns = ", ".join(schema.names)
+        return tr(
+            f"no column {field!r}; there are: {columns} (name one with text_field)",
+            f"não há a coluna {field!r}; há: {columns} (indique uma com text_field)",
         )
     kind = schema.field(field).type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise UserError(
-            tr(
-                f"{path}: column {field!r} holds {kind}, not text.",
-                f"{path}: a coluna {field!r} tem {kind}, não texto.",
-            ),
-            tr("Name another with text_field.", "Indique outra com text_field."),
-        )
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return None
+    return tr(
+        f"column {field!r} holds {kind}, not text (name another with text_field)",
+        f"a coluna {field!r} tem {kind}, não texto (indique outra com text_field)",
+    )
 
 
 def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]:
