@@ -114,6 +114,19 @@ def test_a_run_folder(trained: LibraryTokenizer, tmp_path: Path, stage: str) -> 
     assert load(str(tmp_path / "run" / stage / "tokenizer.json")).fingerprint == trained.fingerprint
 
 
+def test_a_stage_of_a_run(trained: LibraryTokenizer, bert: LibraryTokenizer, tmp_path, monkeypatch) -> None:
+    bert.save(tmp_path / "mine" / "tokenizer")
+    trained.save(tmp_path / "mine" / "base")
+    assert load(tmp_path / "mine").kind == "wordpiece"
+    assert load(f"{tmp_path / 'mine'}:base").fingerprint == trained.fingerprint
+    monkeypatch.chdir(tmp_path)
+    assert load("mine:base").fingerprint == trained.fingerprint
+    with pytest.raises(UserError, match="mine has no stage 'sft'"):
+        load("mine:sft")
+    with pytest.raises(UserError, match="Did you mean 'base'"):
+        load("mine:bsae")
+
+
 def test_the_tokenizer_stage_comes_before_the_model(
     trained: LibraryTokenizer, bert: LibraryTokenizer, tmp_path
 ) -> None:
@@ -141,6 +154,8 @@ def test_wrong_specs_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no tokenizer in") as caught:
         load(tmp_path)
     assert "tokenizer/, base/" in caught.value.hint
+    with pytest.raises(UserError, match="no tokenizer is named"):
+        load("")
     with pytest.raises(UserError, match="there is no aaaa"):
         load("a" * 5000)
     (tmp_path / "notes.md").write_text("x", encoding="utf-8")
@@ -179,10 +194,23 @@ def test_text_files_that_are_not_utf8_or_have_a_mark(tmp_path: Path) -> None:
         load(f"word-v1:{tmp_path / 'v.txt'}")
 
 
-def test_damaged_word_file(tmp_path: Path) -> None:
-    (tmp_path / "word-tokenizer.json").write_text('{"kind": "word-v9", "tokens": []}', encoding="utf-8")
-    with pytest.raises(UserError, match="word-v9"):
+@pytest.mark.parametrize(
+    ("content", "kind"), [('{"kind": "word-v9", "tokens": []}', "'word-v9'"), ("[]", "None"), ('{"kind": []}', r"\[\]")]
+)
+def test_damaged_word_file(tmp_path: Path, content: str, kind: str) -> None:
+    (tmp_path / "word-tokenizer.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=rf"word-tokenizer\.json is not a word tokenizer's: its kind is {kind}"):
         load(tmp_path)
+
+
+def test_a_folder_called_tiktoken(tmp_path: Path) -> None:
+    folder = tmp_path / "cl100k_base.tiktoken"
+    folder.mkdir()
+    for spec in (tmp_path, folder):
+        with pytest.raises(UserError, match="there is no tokenizer in"):
+            load(spec)
+    with pytest.raises(UserError, match=r"cannot read .*cl100k_base\.tiktoken"):
+        load(f"tiktoken:{folder}")
 
 
 @pytest.mark.skipif(os.name != "nt", reason="drive letters are Windows'")

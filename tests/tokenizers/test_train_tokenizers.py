@@ -1,4 +1,5 @@
 import json
+import weakref
 
 import pytest
 
@@ -154,6 +155,25 @@ def test_no_text(texts: list[str]) -> None:
         train.train(texts, TokenizerConfig())
 
 
+@pytest.mark.parametrize("kind", ["char", "word-v1", "word-v2"])
+def test_texts_are_let_go_as_they_are_read(kind) -> None:
+    class Text(str):
+        pass
+
+    alive, most = weakref.WeakSet(), 0
+
+    def stream():
+        nonlocal most
+        for number in range(100):
+            text = Text(f"palavra{number}")
+            alive.add(text)
+            most = max(most, len(alive))
+            yield text
+
+    assert train.train(stream(), TokenizerConfig(kind=kind)).vocab_size >= 17
+    assert most <= 4
+
+
 def test_a_lone_surrogate_in_the_corpus() -> None:
     with pytest.raises(UserError, match="text 1: character 1 is a lone surrogate"):
         train.train(["abc", "a\ud800"], TokenizerConfig())
@@ -164,6 +184,8 @@ def test_a_lone_surrogate_in_the_corpus() -> None:
     [
         ({"vocab_size": 200}, "vocab_size 200 is too small.*\n.*at least 262"),
         ({"kind": "char", "vocab_size": 300}, "vocab_size 300 does not apply to char"),
+        ({"min_frequency": -1}, "min_frequency is -1; it must be 0 or more"),
+        ({"min_frequency": 2**64}, "min_frequency is 18446744073709551616"),
         ({"kind": "bqe"}, "Did you mean 'bpe'"),
         ({"special_tokens": ["<|a|>", "<|a|>"]}, "a repeated name"),
         ({"special_tokens": ["a"]}, "fewer than two characters"),

@@ -38,7 +38,7 @@ class TokenizerConfig:
         kind: bpe (byte-level, the default), wordpiece, unigram (byte-level), char, word-v1 or word-v2.
         vocab_size: entries, special tokens included; 0 = automatic: one for each 2,400 bytes of corpus, from 512 to
             32,768. char and words hold every character or word of the corpus, and take only 0.
-        min_frequency: bpe and wordpiece do not merge a pair seen fewer times.
+        min_frequency: bpe and wordpiece do not merge a pair seen fewer times; 0 or more.
         special_tokens: control tokens; their ids come last, in this order (words: word-v1 has none, word-v2 its two).
     """
 
@@ -71,6 +71,13 @@ class TokenizerConfig:
                     f"256 bytes e {len(self.special_tokens)} tokens especiais exigem pelo menos {least}; "
                     "0 é automático.",
                 ),
+            )
+        if not 0 <= self.min_frequency < 2**32:
+            raise UserError(
+                tr(
+                    f"tokenizer: min_frequency is {self.min_frequency}; it must be 0 or more, and below 2^32.",
+                    f"tokenizador: min_frequency é {self.min_frequency}; deve ser 0 ou mais, e menor que 2^32.",
+                )
             )
         names = list(self.special_tokens)
         if len(set(names)) != len(names) or any(len(name) < 2 for name in names):

@@ -1,4 +1,4 @@
-"""Open any tokenizer from a SPEC: a run, model or tokenizer folder, a file, or ``kind:PATH``."""
+"""Open any tokenizer from a SPEC: a run, model or tokenizer folder, ``run:stage``, a file, or ``kind:PATH``."""
 
 import re
 from collections.abc import Callable
@@ -28,13 +28,23 @@ PREFIX = re.compile(r"([A-Za-z][\w.-]+):(.+)", re.DOTALL)  # two letters at leas
 def load(spec: str | Path) -> Tokenizer:
     """The tokenizer that ``spec`` names.
 
-    Forms: a run folder, a model or tokenizer folder, a ``tokenizer.json``, a ``NAME.tiktoken``, a BERT ``vocab.txt``,
-    or ``gpt2:FOLDER``, ``bert:FILE|FOLDER``, ``tiktoken:FILE``, ``word-v1:VOCAB``, ``word-v2:VOCAB``.
+    Forms: a run folder, a stage of it (``runs/mine:base``), a model or tokenizer folder, a ``tokenizer.json``, a
+    ``NAME.tiktoken``, a BERT ``vocab.txt``, or ``gpt2:FOLDER``, ``bert:FILE|FOLDER``, ``tiktoken:FILE``,
+    ``word-v1:VOCAB``, ``word-v2:VOCAB``.
 
     Raises:
         UserError: nothing there, or nothing that can be read; the forms are listed, the nearest kind suggested.
     """
+    if not str(spec).strip():
+        raise UserError(tr("no tokenizer is named.", "nenhum tokenizador foi indicado."), forms())
     prefixed = PREFIX.fullmatch(str(spec))
+    run, _, stage = str(spec).rpartition(":")
+    if run not in ("", *LOADERS) and not _exists(Path(spec)) and _is_folder(Path(run)):
+        if stage not in STAGES:
+            raise unknown(tr("stage", "etapa"), stage, STAGES)
+        if not _is_folder(Path(run) / stage):
+            raise UserError(tr(f"{run} has no stage {stage!r}.", f"{run} não tem a etapa {stage!r}."), forms())
+        return _load_folder(Path(run) / stage)
     if prefixed and not _exists(Path(spec)):
         kind, path = prefixed.group(1), Path(prefixed.group(2))
         if kind not in LOADERS:
@@ -72,7 +82,7 @@ def _load_folder(folder: Path) -> Tokenizer:
             return load_gpt2(place)
         if (place / "vocab.txt").is_file():
             return load_bert(place)
-        ranks = sorted(place.glob("*.tiktoken"))
+        ranks = sorted(path for path in place.glob("*.tiktoken") if path.is_file())
         if len(ranks) == 1:
             return load_tiktoken(ranks[0])
     raise UserError(
@@ -97,6 +107,10 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    return _exists(path) and path.is_dir()
+
+
 def _missing(path: Path) -> UserError:
     return UserError(tr(f"there is no {path}.", f"não existe {path}."), forms())
 
@@ -104,8 +118,9 @@ def _missing(path: Path) -> UserError:
 def forms() -> str:
     """The forms that a SPEC can have, for messages and help."""
     return tr(
-        "A tokenizer is a run, model or tokenizer folder; a tokenizer.json, NAME.tiktoken or vocab.txt file; or "
-        "gpt2:FOLDER, bert:FILE, tiktoken:FILE, word-v1:VOCAB, word-v2:VOCAB.",
-        "Um tokenizador é uma pasta de execução, de modelo ou de tokenizador; um arquivo tokenizer.json, NOME.tiktoken "
-        "ou vocab.txt; ou gpt2:PASTA, bert:ARQUIVO, tiktoken:ARQUIVO, word-v1:VOCAB, word-v2:VOCAB.",
+        "A tokenizer is a run, model or tokenizer folder; RUN:STAGE; a tokenizer.json, NAME.tiktoken or vocab.txt "
+        "file; or gpt2:FOLDER, bert:FILE, tiktoken:FILE, word-v1:VOCAB, word-v2:VOCAB.",
+        "Um tokenizador é uma pasta de execução, de modelo ou de tokenizador; EXECUÇÃO:ETAPA; um arquivo "
+        "tokenizer.json, NOME.tiktoken ou vocab.txt; ou gpt2:PASTA, bert:ARQUIVO, tiktoken:ARQUIVO, word-v1:VOCAB, "
+        "word-v2:VOCAB.",
     )

@@ -92,10 +92,14 @@ def read_ranks(path: Path) -> dict[bytes, int]:
     """Token bytes → rank.
 
     Raises:
-        UserError: a line that is not ``base64 rank`` (it is named), or a byte without a token.
+        UserError: unreadable, a line that is not ``base64 rank`` (it is named), or a byte without a token.
     """
     ranks: dict[bytes, int] = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(tr(f"cannot read {path}: {error}", f"não consigo ler {path}: {error}")) from error
+    for number, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
         try:

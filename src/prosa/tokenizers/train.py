@@ -1,4 +1,7 @@
-"""Train a tokenizer of any family on a stream of texts; only counts of words are kept, not the texts."""
+"""Train a tokenizer of any family on a stream of texts: words and counts are kept, not the texts.
+
+But for the first 39 MB where the vocabulary's size is automatic (``_automatic``), and WordPiece's temporary file.
+"""
 
 import itertools
 import json
@@ -46,9 +49,9 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             raise UserError(tr("there is no text to train a tokenizer on.", "não há texto para treinar o tokenizador."))
         stream = itertools.chain([first], stream)
         if config.kind == "char":
-            return char_tokenizer(set().union(*stream), config.special_tokens)
+            return char_tokenizer(_union(stream), config.special_tokens)
         if config.kind == "word-v1" or config.kind == "word-v2":
-            return word_tokenizer(config.kind, set().union(*map(words, stream)))
+            return word_tokenizer(config.kind, _union(map(words, stream)))
         size = config.vocab_size
         if not size:
             size, stream = _automatic(stream)
@@ -79,6 +82,14 @@ def train(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             )
         )
     return learnt
+
+
+def _union(parts: Iterable[Iterable[str]]) -> set[str]:
+    """All the characters or words of a stream, one text at a time."""
+    found: set[str] = set()
+    for part in parts:
+        found.update(part)
+    return found
 
 
 def _automatic(texts: Iterator[str]) -> tuple[int, Iterator[str]]:

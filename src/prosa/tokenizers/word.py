@@ -155,9 +155,15 @@ def saved_kind(folder: Path) -> WordKind:
     Raises:
         UserError: word-tokenizer.json is damaged.
     """
-    kind = read_json(folder / WORD_FILE).get("kind")
-    if kind not in CLOSING:
-        raise UserError(tr(f"{folder / WORD_FILE}: kind {kind!r}?", f"{folder / WORD_FILE}: kind {kind!r}?"))
+    value = read_json(folder / WORD_FILE)
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind not in list(CLOSING):
+        raise UserError(
+            tr(
+                f"{folder / WORD_FILE} is not a word tokenizer's: its kind is {kind!r}, not word-v1 or word-v2.",
+                f"{folder / WORD_FILE} não é de um tokenizador de palavras: kind é {kind!r}, e não word-v1 ou word-v2.",
+            )
+        )
     return "word-v1" if kind == "word-v1" else "word-v2"
 
 
