@@ -214,6 +214,6 @@ def test_report_writes_the_page(tiny_run: Path, tmp_path: Path, capsys: pytest.C
 
 def test_doctor_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     found = run_json(capsys, "doctor")
-    assert found["Python"]["status"] == "ok"
-    assert found["Python"]["found"] == ".".join(str(n) for n in sys.version_info[:3])
-    assert {".pdf", ".html", ".parquet", "PyTorch", "GPU"} <= found.keys()
+    assert found["python"]["status"] == "ok"
+    assert found["python"]["found"] == ".".join(str(n) for n in sys.version_info[:3])
+    assert {".pdf", ".html", ".parquet", "torch", "gpu", "processor", "memory", "disk", "compiler"} <= found.keys()

@@ -87,8 +87,31 @@ def test_claim_refuses_what_exists_unless_forced(tmp_path: Path) -> None:
     (folder / "x").write_text("x")
     with pytest.raises(UserError, match=r"already exists[^$]*--force"):
         files.claim(folder, force=False)
+    with pytest.raises(UserError, match="did not make"):  # --force is for what Prosa made, not for a user's files
+        files.claim(folder, force=True)
+    assert (folder / "x").read_text() == "x"
+    (folder / "recipe.yaml").write_text("")
     files.claim(folder, force=True)
     assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("inside", [".", "texts", "texts/a.txt"])
+def test_an_input_is_never_replaced_by_the_result(tmp_path: Path, inside: str) -> None:
+    folder = tmp_path / "run"
+    (folder / "texts").mkdir(parents=True)
+    (folder / "texts" / "a.txt").write_text("x")
+    (folder / "recipe.yaml").write_text("")
+    with pytest.raises(UserError, match="holds the input"):
+        files.claim(folder, force=True, inputs=[folder / inside])
+    assert (folder / "texts" / "a.txt").read_text() == "x"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".stage.abc.tmp").mkdir()
+    (tmp_path / ".stage.abc.tmp" / "half").write_text("x")
+    with files.building(tmp_path / "stage") as new:
+        (new / "one").write_text("1")
+    assert [p.name for p in tmp_path.iterdir()] == ["stage"]
 
 
 def test_claim_never_deletes_a_file_that_is_no_folder(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from prosa.cli.main import main
@@ -146,6 +147,93 @@ def test_text_that_cannot_be_trained_on(
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     assert main(["build", str(folder), "--out", str(tmp_path / "run")]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_force_deletes_nothing_before_the_new_input_is_seen(tiny_run: Path, samples: Path, tmp_path: Path) -> None:
+    run, texts = tmp_path / "run", tmp_path / "texts"
+    shutil.copytree(tiny_run, run)
+    shutil.copytree(samples / "machado", texts)
+    before = sha256(run / "base" / "model.safetensors")
+    assert main(["build", str(tmp_path / "typo"), "--out", str(run), "--force"]) == 2
+    assert main(["pretrain", "--data", str(tmp_path / "typo"), "--out", str(run), "--force"]) == 2
+    assert main(["pretrain", "--data", str(run), "--out", str(run), "--force", "--resume", "auto"]) == 2
+    assert sha256(run / "base" / "model.safetensors") == before
+    for command in ("build", "corpus"):
+        assert main([command, str(texts), "--out", str(texts), "--force"]) == 2
+    assert len(list(texts.glob("*.txt"))) == 10
+
+
+def test_a_mistyped_path_leaves_nothing_in_the_way(samples: Path, tmp_path: Path, tiny: list[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["build", str(tmp_path / "typo"), "--out", str(run)]) == 2
+    assert not run.exists()
+
+
+def test_new_files_are_read_before_training_and_refused_after(
+    samples: Path, tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, texts = tmp_path / "run", tmp_path / "texts"
+    texts.mkdir()
+    shutil.copy(samples / "machado" / "imortais.txt", texts)
+    argv = ["build", str(texts), "--out", str(run), "--resume", "auto", *tiny]
+    assert main(argv) == 2
+    assert "too small to train on" in capsys.readouterr().err
+    shutil.copytree(samples / "machado", texts, dirs_exist_ok=True)
+    assert main(argv) == 0
+    assert "reading them again" in capsys.readouterr().err
+    assert json.loads((run / "corpus" / "report.json").read_text())["documents_in"] == 10
+    (texts / "novo.txt").write_text("Um texto novo. " * 100)
+    assert main(argv) == 2
+    assert "novo.txt" in capsys.readouterr().err
+
+
+def test_size_and_depth_flags_are_not_overruled_by_the_default_recipe(tiny_run: Path, tmp_path: Path) -> None:
+    argv = ["pretrain", "--data", str(tiny_run / "data"), "--train.steps", "1", "--train.batch-size", "1"]
+    for name, flags, layers, width in (
+        ("a", ["--model.depth", "2"], 2, 128),
+        ("b", ["--model.size", "medium"], 6, 384),
+        ("c", [], 4, 256),
+    ):
+        assert main([*argv, "--out", str(tmp_path / name), "--model.context", "16", *flags]) == 0
+        config = json.loads((tmp_path / name / "base" / "config.json").read_text())
+        assert (config["num_hidden_layers"], config["hidden_size"]) == (layers, width)
+
+
+def test_a_model_beyond_the_memory_is_refused_before_it_is_built(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["pretrain", "--data", str(tiny_run / "data"), "--out", str(tmp_path / "x"), "--model.size", "gpt3-175b"]
+    assert main(argv) == 2
+    assert "will not fit" in capsys.readouterr().err
+    assert not (tmp_path / "x" / "base").exists()
+
+
+def test_the_resolved_configuration_has_what_was_settled(tiny_run: Path) -> None:
+    resolved = yaml.safe_load((tiny_run / "base" / "config.resolved.yaml").read_text())["train"]
+    assert (resolved["steps"], resolved["micro_batch"], resolved["precision"]) == (12, 4, "float32")
+    assert yaml.safe_load((tiny_run / "recipe.yaml").read_text())["train"] == resolved
+
+
+def test_a_finished_model_is_not_what_other_flags_ask_for(
+    tiny_run: Path, tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    argv = ["pretrain", "--data", str(run), "--out", str(run), "--resume", "auto"]
+    rest = [flag for flag in tiny if flag.startswith(("--model", "--train", "--sample"))]
+    assert main([*argv, *rest]) == 0
+    assert main([*argv, *rest, "--model.n-layer", "3"]) == 2
+    assert "model.n_layer 1 -> 3" in capsys.readouterr().err
+
+
+def test_a_new_model_takes_the_old_one_s_figures_away(tiny_run: Path, tmp_path: Path, tiny: list[str]) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    rest = [flag for flag in tiny if flag.startswith(("--model", "--train", "--sample"))]
+    assert main(["pretrain", "--data", str(run), "--out", str(run), "--force", *rest, "--train.seed", "1"]) == 0
+    assert not (run / "evaluation.json").exists()
+    assert main(["evaluate", str(run)]) == 0
+    assert (run / "evaluation.json").read_text() != (tiny_run / "evaluation.json").read_text()
 
 
 def test_an_impossible_model_is_told_before_the_corpus_is_read(

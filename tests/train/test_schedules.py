@@ -21,7 +21,7 @@ def test_linear_over_the_last_part() -> None:
 
 
 def test_linear_over_all_that_follows_the_warm_up() -> None:
-    c = TrainConfig(steps=100, warmup=0.2, min_lr=0.2, schedule="linear")
+    c = TrainConfig(steps=100, warmup=0.2, min_lr=0.2, schedule="linear", decay_fraction=1.0)
     assert [learning_rate_factor(s, c) for s in (20, 60, 100)] == pytest.approx([1, 0.6, 0.2])
 
 
@@ -34,5 +34,5 @@ def test_constant_and_no_warm_up() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 3, 7])
 def test_few_steps_stay_within_bounds(schedule: str, steps: int) -> None:
     for warmup in (0.0, 0.5, 0.99):
-        c = TrainConfig(steps=steps, warmup=warmup, schedule=schedule)  # type: ignore[arg-type]
+        c = TrainConfig(steps=steps, warmup=warmup, schedule=schedule, decay_fraction=1.0)  # type: ignore[arg-type]
         assert all(0 < learning_rate_factor(s, c) <= 1 for s in range(1, steps + 1))

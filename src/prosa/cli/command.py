@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import json
 import os
-import signal
 import sys
 import traceback
 import typing
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 
 import prosa
 from prosa.core.errors import UserError
-from prosa.core.language import Lang, set_language, tr
+from prosa.core.language import Lang, tr
 from prosa.core.progress import say
 
 DONE, OUR_FAULT, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -22,7 +21,9 @@ DONE, OUR_FAULT, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 def guarded(work: Callable[[], int]) -> int:
     """Run ``work``; tell errors to the user in words and give the exit code."""
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except UserError as error:
         say(tr("error: ", "erro: ") + error.what)
         if error.hint:
@@ -33,7 +34,10 @@ def guarded(work: Callable[[], int]) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # `prosa ... | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + getattr(signal, "SIGPIPE", 13)
+        return DONE
+    except OSError as error:  # a path too long, a full disk behind stdout, a folder without permission
+        say(tr(f"error: {error}", f"erro: {error}"))
+        return USER_MISTAKE
     except Exception:
         traceback.print_exc()
         say(
@@ -73,7 +77,6 @@ def run(
     """
     import tyro
 
-    set_language(typing.cast(Lang | None, _language(_option(argv, "--lang"))))
     defaults = _recipe_parts(function, argv)
     views = views or {}
     extra: dict[str, tuple[Any, Any]] = dict.fromkeys(views, (bool, False))
@@ -141,13 +144,15 @@ def _option(argv: list[str], name: str) -> str | None:
     return None
 
 
-def _language(value: str | None) -> str | None:
-    return value if value in typing.get_args(Lang) else None
+def language_of(argv: list[str]) -> Lang | None:
+    """What ``--lang`` says, before the other flags are read; None where it says nothing that is known."""
+    value = _option(argv, "--lang")
+    return typing.cast(Lang, value) if value in typing.get_args(Lang) else None
 
 
 EXTRA_HELP = {
     "lang": "Language of messages and report: en or pt-BR (default: PROSA_LANG, then the locale).",
-    "json": "Print the figures as one JSON object on stdout.",
+    "json": "Print the result as JSON on stdout, nothing else.",
     "recipe": "Recipe (a name, or a YAML file) that the defaults come from; flags override it.",
 }
 

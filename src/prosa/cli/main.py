@@ -1,6 +1,7 @@
 """``prosa``: finds the command by the first word and loads nothing else (only the standard library until then)."""
 
 import importlib
+import os
 import sys
 
 import prosa
@@ -48,22 +49,33 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # Portuguese on a Windows console or in a C locale
             stream.reconfigure(encoding="utf-8", errors="replace")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(), end="")
-        return 0
+        return _print(usage())
     if arguments[0] in ("-V", "--version"):
-        print(prosa.__version__)
-        return 0
+        return _print(f"{prosa.__version__}\n")
     word, *rest = arguments
     from prosa.cli.command import guarded
 
     return guarded(lambda: _dispatch(word, rest))
 
 
+def _print(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
 def _dispatch(word: str, rest: list[str]) -> int:
+    from prosa.cli.command import language_of
+    from prosa.core.language import set_language, tr
+
+    set_language(language_of(rest))
     if word not in COMMANDS:
         from prosa.core.errors import unknown
 
-        raise unknown("command", word, COMMANDS)
+        raise unknown(tr("command", "comando"), word, COMMANDS)
     module = importlib.import_module(f"prosa.cli.{COMMANDS[word][0]}")
     code: int = module.main(rest)
     return code

@@ -4,6 +4,7 @@ import dataclasses
 
 from prosa.cli.command import run
 from prosa.core.errors import unknown
+from prosa.core.language import tr
 
 SPEC = "SPEC: a run, a folder, tokenizer.json, X.tiktoken, gpt2:FOLDER, bert:FILE, word-v1:VOCAB, word-v2:VOCAB"
 ACTIONS = {
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> int:
         return 0
     action, *rest = argv
     if action not in ACTIONS:
-        raise unknown("action", action, ACTIONS)
+        raise unknown(tr("action", "ação"), action, ACTIONS)
     prog = f"prosa tokenizer {action}"
     from prosa.pipeline import tokenizer as stage
     from prosa.show import terminal

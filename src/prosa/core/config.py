@@ -168,5 +168,10 @@ def from_environment(cls: type[T], base: T) -> T:
             inner = mapping
             for part in parts:
                 inner = inner.setdefault(part, {})
-            inner[key] = yaml.safe_load(text)
+                if not isinstance(inner, dict):
+                    raise UserError(tr(f"{variable}: {part} is set twice.", f"{variable}: {part} definida duas vezes."))
+            try:
+                inner[key] = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise UserError(tr(f"{variable}={text}: {error}", f"{variable}={text}: {error}")) from error
     return from_mapping(cls, mapping, tr("environment", "ambiente"), base) if mapping else base

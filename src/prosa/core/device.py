@@ -29,10 +29,3 @@ def choose_device(name: DeviceName = "auto") -> "torch.device":
             tr("Use --device cpu or auto.", "Use --device cpu ou auto."),
         )
     return torch.device(name)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed torch's generators (every other random draw in Prosa takes its own seed)."""
-    import torch
-
-    torch.manual_seed(seed)

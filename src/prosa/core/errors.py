@@ -30,7 +30,7 @@ def unknown(kind: str, word: str, options: Iterable[str]) -> UserError:
     """The error for a name that is not among ``options``: it suggests the nearest and lists them all."""
     names = sorted(options)
     near = nearest(word, names)
-    what = tr(f"unknown {kind}: {word!r}", f"{kind} que não existe: {word!r}")
+    what = tr(f"unknown {kind}: {word!r}", f"{kind}: {word!r} não existe")
     if near is not None:
         what += tr(f". Did you mean {near!r}?", f". Você quis dizer {near!r}?")
     return UserError(what, tr("There are: ", "Existem: ") + ", ".join(names))

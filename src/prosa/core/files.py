@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from prosa.core.language import tr
 
 MANIFEST = "manifest.json"
 COMPLETE = "COMPLETE"
+MADE_BY_PROSA = (MANIFEST, COMPLETE, "recipe.yaml", "config.resolved.yaml", "metrics.jsonl", "checkpoints")
 
 
 def _fsync_folder(folder: Path) -> None:
@@ -141,6 +142,8 @@ def building(folder: Path) -> Iterator[Path]:
     folder = Path(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in folder.parent.glob(f".{folder.name}.*.tmp"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
         os.chmod(temporary, 0o777 & ~_umask())
     except OSError as error:
@@ -177,25 +180,56 @@ def is_complete(folder: Path) -> bool:
     return (folder / COMPLETE).is_file()
 
 
-def claim(folder: Path, *, force: bool) -> None:
-    """Make ``folder`` ready for a new result: it must be new or empty, or ``force`` empties it.
+def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+    """See that a result may be written to ``folder``; changes nothing.
+
+    It must be new or empty; with ``force`` it may also hold what Prosa made, never anything else.
+
+    Args:
+        inputs: what is read to make the result; ``folder`` may be none of it, nor hold any of it.
 
     Raises:
-        UserError: it holds something and ``force`` is not set, or it cannot be made.
+        UserError: it is taken, it is no folder, or replacing it would delete an input or what Prosa did not make.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not force:
+    there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    for path in inputs if there else ():
+        if path.resolve() == folder.resolve() or folder.resolve() in path.resolve().parents:
             raise UserError(
-                tr(f"{folder} already exists.", f"{folder} já existe."),
                 tr(
-                    "Choose another --out, or add --force to replace it.",
-                    "Escolha outro --out, ou acrescente --force para substituir.",
+                    f"{folder} holds the input {path}: it would be replaced.",
+                    f"{folder} contém a entrada {path}: ela seria substituída.",
                 ),
+                tr("Choose another --out.", "Escolha outro --out."),
             )
-        if not folder.is_dir():
-            raise UserError(tr(f"{folder} is a file, not a folder.", f"{folder} é um arquivo, não uma pasta."))
-        shutil.rmtree(folder)
+    if not there:
+        return
+    if not folder.is_dir():
+        raise UserError(tr(f"{folder} is a file, not a folder.", f"{folder} é um arquivo, não uma pasta."))
+    if not force:
+        raise UserError(
+            tr(f"{folder} already exists.", f"{folder} já existe."),
+            tr(
+                "Choose another --out, or add --force to replace it.",
+                "Escolha outro --out, ou acrescente --force para substituir.",
+            ),
+        )
+    if not any((folder / name).exists() for name in MADE_BY_PROSA):
+        raise UserError(
+            tr(f"{folder} holds files that Prosa did not make.", f"{folder} contém arquivos que a Prosa não fez."),
+            tr("Choose another --out, or empty it yourself.", "Escolha outro --out, ou esvazie-a você."),
+        )
+
+
+def claim(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+    """Make ``folder`` ready for a new result, emptying it where ``check_free`` allows that.
+
+    Raises:
+        UserError: as ``check_free``, or it cannot be made.
+    """
+    check_free(folder, force=force, inputs=inputs)
     try:
+        if folder.exists():
+            shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass

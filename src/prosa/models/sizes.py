@@ -17,7 +17,7 @@ HEAD_DIM = 64
 
 _SMALL = {  # name: n_layer, d_model
     "tiny": (4, 128),
-    "small": (6, 256),
+    "small": (4, 256),
     "medium": (6, 384),
     "large": (8, 512),
     "xlarge": (12, 768),

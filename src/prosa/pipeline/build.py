@@ -1,22 +1,23 @@
 """``prosa build``: all stages in order, from a folder of text to a model, its quality, its text and a report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prosa.core.config import from_mapping, read_yaml, to_mapping, write_yaml
+from prosa.core.config import from_mapping, read_yaml, write_yaml
 from prosa.core.errors import UserError
-from prosa.core.files import claim, is_complete, read_json, write_json, write_text
+from prosa.core.files import is_complete, read_json, write_text
 from prosa.core.language import number, size, tr
 from prosa.core.progress import say
 from prosa.corpus.config import CorpusConfig
 from prosa.data.prepare import DataConfig
+from prosa.pipeline.begin import Resume, begin
 from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.evaluate import evaluate
 from prosa.pipeline.generate import generate
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.prepare import prepare
-from prosa.pipeline.pretrain import Pretrained, Resume, pretrain
+from prosa.pipeline.pretrain import RESOLVED, Configuration, Pretrained, pretrain
 from prosa.pipeline.recipe import Recipe
 from prosa.pipeline.report import report
 from prosa.pipeline.run import CORPUS, EVALUATION, RECIPE, TOKENIZER, TOKENS
@@ -89,7 +90,7 @@ def build(
             ),
         )
     model.config(1000)  # a shape that cannot be built is told before the corpus is read
-    _begin(out, recipe, resume, force)
+    begin(out, recipe, resume, force)
 
     if not is_complete(out / CORPUS):
         _title(1, tr("corpus: read, clean, split", "corpus: ler, limpar, dividir"))
@@ -103,9 +104,11 @@ def build(
         prepare((out / CORPUS,), tokenizer=str(out / TOKENIZER), out=out / TOKENS, data=data, force=True)
     _title(4, tr("pretraining", "pré-treino"))
     trained = pretrain(data=out / TOKENS, out=out, model=model, train=train, sample=sample, resume="auto")
+    settled = from_mapping(Configuration, read_yaml(trained.folder / RESOLVED), RESOLVED).train
+    write_text(out / RECIPE, write_yaml(replace(recipe, train=settled)))  # enough to make the same run anywhere
     if not (out / EVALUATION).is_file():
         _title(5, tr("evaluation on held-out documents", "avaliação em documentos reservados"))
-        write_json(out / EVALUATION, evaluate(str(out)).to_json())
+        evaluate(str(out))
     _title(6, tr("generated text and report", "texto gerado e relatório"))
     made = generate(
         str(out),
@@ -122,42 +125,6 @@ def _title(number_: int, text: str) -> None:
     say(f"\n[{number_}/6] {text}")
 
 
-def _begin(out: Path, recipe: Recipe, resume: Resume, force: bool) -> None:
-    """Claim the folder, or see that what is there was begun with the same recipe."""
-    there = (out / RECIPE).is_file()
-    if resume == "must" and not there:
-        raise UserError(
-            tr(f"there is nothing to resume in {out}.", f"não há o que retomar em {out}."),
-            tr("Leave --resume out, or use --resume auto.", "Omita --resume, ou use --resume auto."),
-        )
-    if resume == "no" or not there:
-        claim(out, force=force)
-        write_text(out / RECIPE, write_yaml(recipe))
-        return
-    before = from_mapping(Recipe, read_yaml(out / RECIPE), (out / RECIPE).as_posix())
-    changed = _differences(to_mapping(before), to_mapping(recipe))
-    if changed:
-        raise UserError(
-            tr(f"{out} was begun with another recipe: ", f"{out} foi começada com outra receita: ")
-            + "; ".join(changed),
-            tr(
-                f"Go on with --recipe {out / RECIPE}, or choose another --out, or begin anew with --force.",
-                f"Continue com --recipe {out / RECIPE}, ou escolha outro --out, ou recomece com --force.",
-            ),
-        )
-
-
-def _differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key, value in now.items():
-        old = before.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            found += _differences(old, value, f"{prefix}{key}.")
-        elif value != old:
-            found.append(f"{prefix}{key} {old} -> {value}")
-    return found
-
-
 def _check_size(corpus: Path) -> None:
     found = read_json(corpus / "report.json")
     have = found["train"]["bytes"]
@@ -171,7 +138,9 @@ def _check_size(corpus: Path) -> None:
                 "e 1 MB para aprender algo.",
             ),
             tr(
-                f"What cleaning removed is in {corpus / 'report.json'}.",
-                f"O que a limpeza tirou está em {corpus / 'report.json'}.",
+                f"What cleaning removed is in {corpus / 'report.json'}. Add text, then the same command with "
+                "--resume auto.",
+                f"O que a limpeza tirou está em {corpus / 'report.json'}. Acrescente texto e repita o comando com "
+                "--resume auto.",
             ),
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prosa.core.files import claim
+from prosa.core.files import check_free
 from prosa.corpus import CorpusReport, build_corpus
 from prosa.corpus.config import CorpusConfig
 
@@ -25,5 +25,5 @@ def corpus(
     Raises:
         UserError: nothing readable, most of it bad, or ``out`` is taken.
     """
-    claim(out, force=force)
+    check_free(out, force=force, inputs=paths)
     return build_corpus(paths, out, corpus)

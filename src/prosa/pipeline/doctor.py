@@ -21,7 +21,8 @@ ENOUGH_DISK = 2_000_000_000  # bytes: a small run with its checkpoints
 class Check:
     """One thing looked at: ``status`` is ok, warn (works with less) or bad (something will fail)."""
 
-    name: str
+    key: str  # in --json
+    name: str  # as shown
     status: Literal["ok", "warn", "bad"]
     found: str
     advice: str = ""
@@ -38,15 +39,15 @@ def doctor() -> list[Check]:
 
 def _python() -> Check:
     ok = sys.version_info >= (3, 11)
-    return Check("Python", "ok" if ok else "bad", platform.python_version(), "" if ok else "Python >= 3.11")
+    return Check("python", "Python", "ok" if ok else "bad", platform.python_version(), "" if ok else "Python >= 3.11")
 
 
 def _torch() -> Check:
     try:
         import torch
     except ImportError as error:
-        return Check("PyTorch", "bad", str(error), "make install")
-    return Check("PyTorch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+        return Check("torch", "PyTorch", "bad", str(error), "make install")
+    return Check("torch", "PyTorch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
 
 
 def _processor() -> Check:
@@ -58,7 +59,7 @@ def _processor() -> Check:
     for dtype in (torch.float32, torch.bfloat16):
         peak = matmul_peak(torch.device("cpu"), dtype)
         parts.append(f"{str(dtype).removeprefix('torch.')} {number(peak / 1e9)} GFLOP/s")
-    return Check(tr("Processor", "Processador"), "ok", "; ".join(parts))
+    return Check("processor", tr("Processor", "Processador"), "ok", "; ".join(parts))
 
 
 def _memory() -> Check:
@@ -67,23 +68,27 @@ def _memory() -> Check:
     free = free_memory(choose_device("cpu"))
     name = tr("Memory", "Memória")
     if free is None:
-        return Check(name, "warn", tr("cannot tell on this system", "não dá para saber neste sistema"))
-    return Check(name, "ok" if free > 2e9 else "warn", size(free) + tr(" free", " livres"))
+        return Check("memory", name, "warn", tr("cannot tell on this system", "não dá para saber neste sistema"))
+    return Check("memory", name, "ok" if free > 2e9 else "warn", size(free) + tr(" free", " livres"))
 
 
 def _disk() -> Check:
     free = shutil.disk_usage(Path.cwd()).free
     advice = "" if free >= ENOUGH_DISK else tr("free at least 2 GB", "libere pelo menos 2 GB")
-    return Check(tr("Disk", "Disco"), "warn" if advice else "ok", size(free) + tr(" free", " livres"), advice)
+    return Check("disk", tr("Disk", "Disco"), "warn" if advice else "ok", size(free) + tr(" free", " livres"), advice)
 
 
 def _compiler() -> Check:
     found = shutil.which("gcc") or shutil.which("clang") or shutil.which("cl")
     name = tr("C compiler", "Compilador C")
     if found:
-        return Check(name, "ok", found)
+        return Check("compiler", name, "ok", found)
     return Check(
-        name, "warn", tr("none", "nenhum"), tr("only needed for --train.compile", "só é preciso para --train.compile")
+        "compiler",
+        name,
+        "warn",
+        tr("none", "nenhum"),
+        tr("only needed for --train.compile", "só é preciso para --train.compile"),
     )
 
 
@@ -91,14 +96,15 @@ def _gpu() -> Check:
     import torch
 
     if torch.cuda.is_available():
-        return Check("GPU", "ok", torch.cuda.get_device_name())
-    return Check("GPU", "warn", tr("none: training runs on the CPU", "nenhuma: o treino usa o processador"))
+        return Check("gpu", "GPU", "ok", torch.cuda.get_device_name())
+    return Check("gpu", "GPU", "warn", tr("none: training runs on the CPU", "nenhuma: o treino usa o processador"))
 
 
 def _readers() -> list[Check]:
     def check(module: str, suffix: str) -> Check:
         there = importlib.util.find_spec(module) is not None
         return Check(
+            suffix,
             suffix,
             "ok" if there else "warn",
             module if there else tr("not installed", "não instalado"),
@@ -109,5 +115,5 @@ def _readers() -> list[Check]:
 
 
 def as_json(checks: list[Check]) -> dict[str, Any]:
-    """The checks as ``{name: {status, found, advice}}``."""
-    return {check.name: {"status": check.status, "found": check.found, "advice": check.advice} for check in checks}
+    """The checks as ``{key: {status, found, advice}}``."""
+    return {check.key: {"status": check.status, "found": check.found, "advice": check.advice} for check in checks}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from prosa.core.device import DeviceName, choose_device
 from prosa.core.errors import UserError
-from prosa.core.files import is_complete
+from prosa.core.files import is_complete, write_json
 from prosa.core.language import tr
 from prosa.evaluate.evaluation import Evaluation
-from prosa.pipeline.run import CORPUS, TOKENS, load, run_of
+from prosa.pipeline.run import CORPUS, EVALUATION, TOKENS, load, run_of
 
 
 def evaluate(
@@ -21,6 +21,8 @@ def evaluate(
     device: DeviceName = "auto",
 ) -> Evaluation:
     """Cross-entropy, perplexity and bits per byte on text the model has not seen, beside n-gram baselines.
+
+    On the run's own held-out documents the figures are kept in its evaluation.json, for the report.
 
     Args:
         model: A run (its newest model), run:stage, or a model folder.
@@ -37,7 +39,7 @@ def evaluate(
 
     network, tokenizer, folder = load(model)
     run = run_of(folder)
-    return evaluate_documents(
+    found = evaluate_documents(
         network.to(choose_device(device)),
         tokenizer,
         _documents(text, run),
@@ -46,6 +48,9 @@ def evaluate(
         stride=stride,
         batch=batch,
     )
+    if run is not None and not text and context is stride is None:
+        write_json(run / EVALUATION, found.to_json())
+    return found
 
 
 def _documents(text: tuple[Path, ...], run: Path | None) -> Iterable[str]:

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable
 
 from prosa.core.device import DeviceName, PrecisionName
+from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.core.progress import say
 from prosa.generate.completion import Completion
@@ -57,9 +58,13 @@ def generate(
     """
     from prosa.generate.engine import Engine
     from prosa.pipeline.run import load
-    from prosa.pipeline.tokenizer import given_text
 
-    prompts = [unicodedata.normalize("NFC", given_text(("-",)) if text == "-" else text) for text in prompt]
+    if not prompt:
+        raise UserError(
+            tr("--prompt has no text.", "--prompt não tem texto."),
+            tr('For example: --prompt "Once upon a time"', 'Por exemplo: --prompt "Era uma vez"'),
+        )
+    prompts = [unicodedata.normalize("NFC", _from_input() if text == "-" else text) for text in prompt]
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, top_logprobs)
     loaded, tokenizer, _ = load(model)
     engine = Engine(loaded, tokenizer, device=device, precision=precision)
@@ -87,3 +92,10 @@ def generate(
             )
         )
     return [done]
+
+
+def _from_input() -> str:
+    """Standard input without its last line end, which ``echo`` adds."""
+    from prosa.pipeline.tokenizer import given_text
+
+    return given_text(("-",)).removesuffix("\n").removesuffix("\r")

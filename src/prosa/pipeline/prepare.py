@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from prosa.core.errors import UserError
-from prosa.core.files import claim, is_complete, read_json
+from prosa.core.files import check_free, is_complete, read_json
 from prosa.core.language import tr
 from prosa.data.prepare import DataConfig, prepare_tokens
 from prosa.pipeline.run import CORPUS
@@ -62,11 +62,21 @@ def prepare(
         )
     folders = [corpus_folder(path) for path in corpora]
     loaded = load_tokenizer(tokenizer)
-    claim(out, force=force)
-    sizes = weights or tuple(float(read_json(folder / "report.json")["train"]["bytes"]) for folder in folders)
+    check_free(out, force=force, inputs=(*corpora, *folders))
+    sizes = weights or tuple(_bytes(folder) for folder in folders)
     names = _names(corpora)
     sources = {name: (folder, weight) for name, folder, weight in zip(names, folders, sizes, strict=True)}
     return prepare_tokens(sources, loaded, out, data)
+
+
+def _bytes(corpus: Path) -> float:
+    try:
+        return float(read_json(corpus / "report.json")["train"]["bytes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            tr(f"{corpus / 'report.json'} is damaged.", f"{corpus / 'report.json'} está danificado."),
+            tr("Make the corpus again.", "Faça o corpus de novo."),
+        ) from error
 
 
 def _names(corpora: tuple[Path, ...]) -> list[str]:

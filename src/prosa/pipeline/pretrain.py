@@ -1,21 +1,23 @@
 """``prosa pretrain``: token shards -> a base model, a Hugging Face folder in the run's ``base/``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from prosa.core.config import write_yaml
+from prosa.core.config import from_mapping, read_yaml, to_mapping, write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import claim, is_complete, mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say
+from prosa.pipeline.begin import Resume
+from prosa.pipeline.differences import differences
 from prosa.pipeline.model_choice import ModelChoice
-from prosa.pipeline.run import BASE, TOKENIZER, TOKENS
+from prosa.pipeline.run import BASE, EVALUATION, TOKENIZER, TOKENS
 from prosa.pipeline.samples import SampleConfig, sampler
 from prosa.tokenizers.load import load as load_tokenizer
 from prosa.train.config import TrainConfig
 
-Resume = Literal["no", "auto", "must"]
+RESOLVED, TRAINING = "config.resolved.yaml", "training.json"
 LEAST_HELD_OUT = 2  # tokens: one to be predicted
 
 
@@ -67,10 +69,14 @@ def pretrain(
             taken, nothing to resume, changed data, training diverged.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
-    base = out / BASE
-    ready = _begin(base, resume, force)
-    if ready is not None:
-        return ready
+    if force and resume != "no":
+        raise UserError(
+            tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
+            tr("--force begins anew, --resume goes on.", "--force começa de novo, --resume continua."),
+        )
+    base, asked = out / BASE, Configuration(model, train, sample)
+    if resume != "no" and is_complete(base):
+        return _finished(base, asked)
     import torch
 
     from prosa.core.environment import environment
@@ -81,8 +87,11 @@ def pretrain(
     from prosa.models.sizes import count_parameters
     from prosa.pipeline.validation import validator
     from prosa.train.loop import fit
+    from prosa.train.memory import check_weights
     from prosa.train.objectives import NextToken
 
+    if resume == "must":
+        _check_there_is_something(base)
     tokens = _token_folder(data)
     folder = TokenFolder(tokens)
     tokenizer = load_tokenizer(tokens / TOKENIZER)
@@ -95,19 +104,25 @@ def pretrain(
         )
     shape = model.config(tokenizer.vocab_size)
     parameters = count_parameters(shape).total
+    check_weights(parameters, train)
     batches = Batches(
         folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
     )
-    write_text(base / "config.resolved.yaml", write_yaml(Configuration(model, train, sample)))
-    write_json(base / "env.json", environment())
+    if resume == "no":
+        claim(base, force=force, inputs=[data])
+    (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
+    layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(
         tr(
-            f"model: {number(parameters)} parameters, {shape.n_layer} layers, width {shape.d_model}, "
+            f"model: {number(parameters)} parameters, {shape.n_layer} {layers} of width {shape.d_model}, "
             f"context {shape.context}",
-            f"modelo: {number(parameters)} parâmetros, {shape.n_layer} camadas, largura {shape.d_model}, "
+            f"modelo: {number(parameters)} parâmetros, {shape.n_layer} {layers} de largura {shape.d_model}, "
             f"contexto {shape.context}",
         )
     )
+    if not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
+        write_text(base / RESOLVED, write_yaml(asked))
+        write_json(base / "env.json", environment())
     torch.manual_seed(train.seed)
     network = GPT(shape)
     validate = None
@@ -125,6 +140,14 @@ def pretrain(
         sample=sampler(tokenizer, sample) if sample.prompts else None,
     )
     save_model(network.cpu(), base, tokenizer=tokenizer)
+    settled = replace(
+        train,
+        steps=result.steps,
+        micro_batch=result.resolved.micro_batch,
+        precision=result.resolved.precision,
+        compile=result.resolved.compile,
+    )
+    write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))
     figures = {
         "steps": result.steps,
         "tokens": result.tokens,
@@ -133,22 +156,29 @@ def pretrain(
         "train": result.train,
         "validation": result.validation,
     }
-    write_json(base / "training.json", {"parameters": parameters, **figures})
+    write_json(base / TRAINING, {"parameters": parameters, **figures})
     mark_complete(base)
     return Pretrained(base, parameters, figures)
 
 
-def _begin(base: Path, resume: Resume, force: bool) -> Pretrained | None:
-    """Claim the folder, or find what is to be resumed; a model that is finished is given back as it is."""
-    if resume == "no":
-        claim(base, force=force)
-        return None
-    if is_complete(base):
-        say(tr(f"{base} is complete; nothing to do.", f"{base} está completa; nada a fazer."))
-        figures = read_json(base / "training.json")
-        return Pretrained(base, figures.pop("parameters"), figures)
+def _finished(base: Path, asked: "Configuration") -> Pretrained:
+    """The model that is there, if it is what is asked for."""
+    there = from_mapping(Configuration, read_yaml(base / RESOLVED), (base / RESOLVED).as_posix())
+    changed = differences(to_mapping(there), to_mapping(asked))
+    if changed:
+        raise UserError(
+            tr(f"{base} is complete, with other settings: ", f"{base} está completa, com outra configuração: ")
+            + "; ".join(changed),
+            tr("Choose another --out, or begin anew with --force.", "Escolha outro --out, ou recomece com --force."),
+        )
+    say(tr(f"{base} is complete; nothing to do.", f"{base} está completa; nada a fazer."))
+    figures = read_json(base / TRAINING)
+    return Pretrained(base, figures.pop("parameters", 0), figures)
+
+
+def _check_there_is_something(base: Path) -> None:
     checkpoints = base / "checkpoints"
-    if resume == "must" and not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+    if not (checkpoints.is_dir() and any(checkpoints.iterdir())):
         raise UserError(
             tr(f"there is nothing to resume in {base}.", f"não há o que retomar em {base}."),
             tr(
@@ -156,9 +186,6 @@ def _begin(base: Path, resume: Resume, force: bool) -> Pretrained | None:
                 "Use --resume auto para começar quando não houver nada, ou omita --resume.",
             ),
         )
-    if not base.exists():
-        claim(base, force=False)
-    return None
 
 
 def _token_folder(data: Path) -> Path:

@@ -47,10 +47,9 @@ def model_folder(spec: str) -> Path:
             return path / name
     raise UserError(
         tr(f"{path} holds no finished model.", f"{path} não tem um modelo pronto."),
-        tr(
-            f"Finish it with: prosa build --out {path} --resume auto",
-            f"Termine com: prosa build --out {path} --resume auto",
-        ),
+        tr("Finish it with: ", "Termine com: ") + f"prosa build --recipe {path / RECIPE} --out {path} --resume auto"
+        if (path / RECIPE).is_file()
+        else tr("Make one with: prosa build FOLDER --out RUN", "Faça um com: prosa build PASTA --out EXECUÇÃO"),
     )
 
 

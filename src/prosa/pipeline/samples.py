@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from prosa.core.errors import UserError
+from prosa.core.language import tr
 from prosa.tokenizers.protocol import Tokenizer
 
 
@@ -19,6 +21,15 @@ class SampleConfig:
     """Sampling temperature."""
     seed: int = 0
     """The same seed gives the same draws at every step."""
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or not 0 <= self.temperature < float("inf"):
+            raise UserError(
+                tr(
+                    f"sample: max_tokens is {self.max_tokens} (at least 1), temperature {self.temperature} (from 0).",
+                    f"sample: max_tokens é {self.max_tokens} (mínimo 1), temperature {self.temperature} (mínimo 0).",
+                )
+            )
 
 
 def sampler(tokenizer: Tokenizer, config: SampleConfig) -> Callable[[Any, int], list[dict[str, Any]]]:

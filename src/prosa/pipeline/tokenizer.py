@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prosa.core.errors import UserError
-from prosa.core.files import building, claim, is_complete, mark_complete
+from prosa.core.files import building, check_free, is_complete, mark_complete
 from prosa.core.language import tr
 from prosa.pipeline.run import CORPUS
 from prosa.tokenizers.compare import Comparison
@@ -68,7 +68,7 @@ def train(
         UserError: nothing to learn from, an impossible size, or ``out`` is taken.
     """
     texts = _texts(paths)
-    claim(out, force=force)
+    check_free(out, force=force, inputs=paths)
     trained = train_tokenizer(texts, tokenizer)
     with building(out) as folder:
         trained.save(folder)

@@ -44,6 +44,8 @@ class Position:
     data_fingerprint: str
     config: dict[str, Any]
     """The TrainConfig as a mapping."""
+    model: dict[str, Any]
+    """The model's configuration as a mapping (empty where it has none), and "window", the tokens of a sequence."""
     resolved: dict[str, Any]
     """What "auto" became: micro_batch, precision, compile, device."""
     threads: int

@@ -23,31 +23,31 @@ class TrainConfig:
     """With steps 0: how long training may take, by the measured speed. 0: no limit."""
     epochs: float = 8.0
     """With steps 0: the most passes over the text. 0: no limit."""
-    batch_size: int = 32
+    batch_size: int = 8
     """Sequences a step, over the whole step (accumulated micro-batches included)."""
     micro_batch: int = 0
     """Sequences computed at once; a divisor of batch_size. 0: as many as the memory takes."""
     document_mask: bool = False
     """A token sees only its own document, not what stands before it in the window."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "muon"
     """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 1e-3
+    lr: float = 4e-3
     """AdamW's peak learning rate."""
-    embedding_lr: float = 0.0
+    embedding_lr: float = 2e-2
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
     muon_lr: float = 0.02
     """Muon's peak learning rate (only with optimizer muon)."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after the warm-up."""
-    warmup: float = 0.05
+    warmup: float = 0.02
     """Fraction of the steps over which the learning rate rises from 0 to its peak."""
-    decay_fraction: float = 1.0
+    decay_fraction: float = 0.6
     """With linear: the fraction of the steps, at the end, over which the learning rate falls."""
-    min_lr: float = 0.1
+    min_lr: float = 0.01
     """The learning rate of the last step, as a fraction of the peak."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay rates of the two moments."""
-    weight_decay: float = 0.1
+    weight_decay: float = 0.0
     """Decoupled weight decay of matrices; norms, biases and embeddings have none."""
     clip: float = 1.0
     """Largest norm of the gradient; a longer one is scaled down to it. 0: no clipping."""

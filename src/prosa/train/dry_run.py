@@ -198,7 +198,7 @@ def _fit(memory: Memory, free: int | None, config: TrainConfig, wanted: int) -> 
     raise _too_big(
         tr(
             f"a step with micro-batches of {chosen.micro_batch} takes {chosen.describe()}",
-            f"um passo com micro-lotes de {chosen.micro_batch} ocupa {chosen.describe()}",
+            f"um passo com microlotes de {chosen.micro_batch} ocupa {chosen.describe()}",
         ),
         free,
         " ".join(advice),
@@ -222,7 +222,7 @@ def _report(memory: Memory, free: int | None, speed: float, seconds: float, reso
         tr(
             f"dry run ({how}, micro-batch {resolved.micro_batch}): {memory.describe()}{room}; "
             f"{number(speed)} tokens/s, {number(resolved.steps)} steps, about {duration(seconds)} to go",
-            f"ensaio ({how}, micro-lote {resolved.micro_batch}): {memory.describe()}{room}; "
+            f"ensaio ({how}, microlote {resolved.micro_batch}): {memory.describe()}{room}; "
             f"{number(speed)} tokens/s, {number(resolved.steps)} passos, cerca de {duration(seconds)} pela frente",
         )
     )

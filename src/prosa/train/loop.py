@@ -5,6 +5,7 @@ Exact resume: a step is a function of (weights, optimizer state, step number) al
 that was not, on a CPU with the same number of threads.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from torch import nn
 from prosa.core.config import to_mapping
 from prosa.core.device import choose_device
 from prosa.core.errors import UserError
-from prosa.core.language import tr
+from prosa.core.language import number, tr
 from prosa.core.progress import Bar, progress, say
 from prosa.data.batches import Batch
 from prosa.train.budget import with_steps
@@ -122,7 +123,9 @@ def fit(
             )
         )
     optimizer = Optimizer(model, config)
-    start = Position(0, 0, 0.0, data_fingerprint, to_mapping(config), {}, torch.get_num_threads())
+    shape = getattr(model, "config", None)
+    described = (to_mapping(shape) if dataclasses.is_dataclass(shape) else {}) | {"window": first.inputs.shape[1]}
+    start = Position(0, 0, 0.0, data_fingerprint, to_mapping(config), described, {}, torch.get_num_threads())
     resumed = checkpoint_to_use(folder / CHECKPOINTS, resume)
     known: Resolved | None = None
     if resumed is not None:
@@ -135,7 +138,7 @@ def fit(
         ready = dry_run(model, objective, first, optimizer, config, start.step, per_epoch, known)
         config = with_steps(config, ready.resolved.steps)
         position = replace(start, resolved=to_mapping(ready.resolved))
-        log = stack.enter_context(MetricsLog(folder / METRICS, start.step))
+        log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))
         label, total = tr("training", "treino"), float(config.steps * first.inputs.numel())
         bar = stack.enter_context(progress(label, total, "tokens", position.tokens))
         interrupts = stack.enter_context(Interrupts())
@@ -210,12 +213,12 @@ class _Run:
                     **{name: value / losses.targets for name, value in losses.extra.items()},
                 )
                 busy, window = 0.0, 0
-            self.bar.advance(batch.inputs.numel(), f"loss {losses.mean:.3f}")
+            self.bar.advance(batch.inputs.numel(), tr("loss ", "perda ") + number(losses.mean, 3))
             self._look(step, last)
             if last or interrupts.requested or step % config.checkpoint_every == 0:
                 position = replace(position, seconds=earlier + time.perf_counter() - began)
                 path = self._save(position)
-            if interrupts.requested and not last:
+            if interrupts.requested:
                 say(
                     tr(
                         f"stopped; saved {path}. Go on with --resume auto.",

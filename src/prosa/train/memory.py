@@ -11,8 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prosa.core.language import size, tr
+from prosa.core.device import choose_device
+from prosa.core.errors import UserError
+from prosa.core.language import number, size, tr
 from prosa.data.batches import Batch
+from prosa.train.config import TrainConfig
 from prosa.train.objectives import Objective
 from prosa.train.optimizers import Optimizer
 from prosa.train.step import Precision, accumulate, rows
@@ -70,10 +73,32 @@ def free_memory(device: torch.device) -> int | None:
         group = Path("/sys/fs/cgroup")  # a container's own limit
         limit = (group / "memory.max").read_text(encoding="ascii").strip()
         if limit != "max":
-            found.append(int(limit) - int((group / "memory.current").read_text(encoding="ascii")))
+            statistics = (group / "memory.stat").read_text(encoding="ascii").split()
+            cached = int(statistics[statistics.index("inactive_file") + 1])  # given up when memory is asked for
+            found.append(int(limit) - int((group / "memory.current").read_text(encoding="ascii")) + cached)
     except (OSError, ValueError):
         pass
     return min(found, default=None)
+
+
+def check_weights(parameters: int, config: TrainConfig) -> None:
+    """Refuse a model before it is built when its weights, gradients and optimizer state cannot fit the memory.
+
+    Raises:
+        UserError: with what is needed, what is free and what to do.
+    """
+    free = free_memory(choose_device(config.device))
+    need = parameters * 4 * (3 if config.optimizer == "muon" else 4)  # float32; one moment, or two
+    if free is not None and need > free:
+        raise UserError(
+            tr(
+                f"training will not fit: weights, gradients and optimizer state of {number(parameters)} parameters "
+                f"take {size(need)}, but only {size(free)} are free.",
+                f"o treino não cabe: pesos, gradientes e estado do otimizador de {number(parameters)} parâmetros "
+                f"ocupam {size(need)}, mas só há {size(free)} livres.",
+            ),
+            tr("Choose a smaller model (--model.size).", "Escolha um modelo menor (--model.size)."),
+        )
 
 
 def activations(model: nn.Module, objective: Objective, batch: Batch, precision: Precision) -> int:

@@ -73,6 +73,15 @@ def go_on(path: Path, now: Position, model: nn.Module, optimizer: Optimizer) -> 
     """
     saved = read_position(path)
     check_same(saved.data_fingerprint, now.data_fingerprint)
+    other = [f"{k} ({saved.model.get(k)} -> {v})" for k, v in now.model.items() if saved.model.get(k) != v]
+    if other:
+        raise UserError(
+            tr(f"{path} is of another model: {', '.join(other)}.", f"{path} é de outro modelo: {', '.join(other)}."),
+            tr(
+                "Resume with the model it began with, or begin anew with --force.",
+                "Retome com o modelo com que começou, ou recomece com --force.",
+            ),
+        )
     changed = {k for k, v in now.config.items() if saved.config.get(k) != v} - FREE_TO_CHANGE
     if "optimizer" in changed:
         old, new = saved.config.get("optimizer"), now.config["optimizer"]
@@ -88,7 +97,8 @@ def go_on(path: Path, now: Position, model: nn.Module, optimizer: Optimizer) -> 
         warn(
             tr(
                 f"settings changed since {path.name}: {names}. The result will differ from an uninterrupted run.",
-                f"a configuração mudou desde {path.name}: {names}. O resultado será outro que o de um treino contínuo.",
+                f"a configuração mudou desde {path.name}: {names}. "
+                "O resultado será diferente do de um treino sem interrupção.",
             )
         )
     if saved.threads != now.threads:
