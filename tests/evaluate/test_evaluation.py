@@ -12,8 +12,9 @@ from prosa.core.interval import bootstrap_ratio
 from prosa.core.language import set_language
 from prosa.data.prepare import prepare_tokens
 from prosa.evaluate.baselines import NAMES, baseline_nats
-from prosa.evaluate.evaluation import Evaluation, evaluate_documents
-from prosa.evaluate.loss import document_losses
+from prosa.evaluate.evaluation import Evaluation, _difference, evaluate_documents
+from prosa.evaluate.loss import document_losses, token_losses
+from prosa.evaluate.units import units_of
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.ngram import KneserNey
 
@@ -96,6 +97,7 @@ def test_every_figure_from_its_definition(model, tokens):
 def test_without_the_training_text_baselines_are_null(model):
     found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=None).to_json()
     assert found["baselines"] == dict.fromkeys(NAMES)
+    assert found["difference"] is None
 
 
 def test_bytes_are_those_of_the_text_and_not_of_the_characters(model):
@@ -127,11 +129,14 @@ def test_a_tokenizer_without_end_of_text_still_pays_for_the_first_byte(model):
 
 def test_baselines_without_end_of_text_have_the_same_conditions():
     train, ids = [np.array([0, 1, 0, 1, 0, 2])], [np.array([2, 0, 1]), np.array([1])]
-    found = baseline_nats(train, ids, vocab_size=4, end_of_text=None)
+    found = baseline_nats(train, ids, vocab_size=4, end_of_text=None, units=units_of(ids))
     kn = KneserNey(2, 4).fit(train)
-    expected = 2 * math.log(4) - kn.log_probs([0, 1], [2]).sum()
-    assert found["kn2"] == pytest.approx(expected / 4)
-    assert found["uniform"] == pytest.approx(math.log(4))
+    expected = [math.log(4) - kn.log_probs([0, 1], [2]).sum(), math.log(4)]
+    assert found["kn2"] == pytest.approx(expected)
+    assert found["uniform"] == pytest.approx([3 * math.log(4), math.log(4)])
+    empty = [np.array([], dtype=np.int64), ids[1]]
+    found = baseline_nats(train, empty, vocab_size=4, end_of_text=None, units=units_of(empty))
+    assert found["kn2"] == pytest.approx([0, math.log(4)])
 
 
 def test_counting_beats_an_untrained_model(model, tokens):
@@ -141,6 +146,49 @@ def test_counting_beats_an_untrained_model(model, tokens):
     assert found.nats_per_token > found.baselines[best]
 
 
+def test_the_difference_to_the_best_baseline_is_paired(model, tokens):
+    found = evaluate_documents(model, Bytes(), HELD_OUT, train_tokens=tokens).to_json()
+    ids = [np.array(list(t.encode())) for t in HELD_OUT]
+    nats = document_losses(model, ids, end_of_text=256).nats
+    name = min(found["baselines"], key=found["baselines"].get)
+    kn = KneserNey(int(name[2:]), 257, end_of_text=256).fit([list(t.encode()) for t in TRAIN])
+    bits = (nats + [kn.log_probs(d, [256]).sum() for d in ids]) / math.log(2)
+    assert found["difference"]["baseline"] == name
+    assert found["difference"]["bits_per_byte"] == pytest.approx(bits.sum() / 64)
+    assert found["difference"]["interval"] == pytest.approx(bootstrap_ratio(bits, [28, 20, 16]))
+
+
+def test_the_difference_within_one_document_is_over_the_same_runs(model, tokens):
+    text = " ".join(HELD_OUT)
+    found = evaluate_documents(model, Bytes(), [text], train_tokens=tokens)
+    ids = np.array(list(text.encode()))
+    kn = KneserNey(int(found.difference.baseline[2:]), 257, end_of_text=256).fit([list(t.encode()) for t in TRAIN])
+    model_nats = next(iter(token_losses(model, [ids], end_of_text=256)))
+    bits = [part.sum() / math.log(2) for part in np.array_split(model_nats + kn.log_probs(ids, [256]), 4)]
+    assert found.difference.interval == pytest.approx(bootstrap_ratio(bits, [17, 17, 16, 16]))
+    short = evaluate_documents(model, Bytes(), ["Curto demais para isso."], train_tokens=tokens)
+    assert short.difference.interval is None
+    best = short.baselines[short.difference.baseline]
+    assert short.difference.bits_per_byte == pytest.approx((short.nats_per_token - best) / math.log(2))
+
+
+def test_a_small_but_steady_advantage_is_sure_and_a_noisy_one_is_not():
+    """Documents that differ much in difficulty: the model's own interval is wide, that of the difference is not."""
+    bits = math.log(2)
+    lengths = np.full(40, 100.0)
+    hard = np.linspace(50, 300, 40) * bits
+    steady = _difference(hard - 5 * bits, {"kn5": hard, "uniform": hard * 9}, lengths, 4000)
+    assert steady.baseline == "kn5"
+    assert steady.bits_per_byte == pytest.approx(-0.05)
+    assert steady.interval == pytest.approx((-0.05, -0.05))
+    low, high = bootstrap_ratio((hard - 5 * bits) / bits, lengths)
+    assert low < hard.sum() / bits / 4000 < high  # the baseline's figure lies within the model's own interval
+    noise = np.where(np.arange(40) % 2, 60, -70) * bits
+    noisy = _difference(hard + noise, {"kn5": hard}, lengths, 4000)
+    assert noisy.bits_per_byte == pytest.approx(-0.05)
+    assert noisy.interval[0] < 0 < noisy.interval[1]
+
+
 def test_a_hopeless_model_has_a_perplexity():
-    base = Evaluation(2.0, 1.0, 100, 50, 5, (0.9, 1.1), "documents", dict.fromkeys(NAMES))
+    base = Evaluation(2.0, 1.0, 100, 50, 5, (0.9, 1.1), "documents", dict.fromkeys(NAMES), None)
     assert replace(base, nats_per_token=1e6).perplexity > 1e300  # not an OverflowError

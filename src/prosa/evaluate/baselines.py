@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prosa.core.language import number, tr
 from prosa.core.progress import progress, warn
 from prosa.data.shards import TokenFolder
+from prosa.evaluate.units import Units
 from prosa.models.ngram import MAX_ORDER, CountModel, Counts, KneserNey, Unigram, count_ngrams, uniform
 
 NAMES = ("uniform", "unigram", *(f"kn{n}" for n in range(2, MAX_ORDER + 1)))
@@ -42,12 +43,14 @@ def baseline_nats(
     *,
     vocab_size: int,
     end_of_text: int | None,
-) -> dict[str, float]:
-    """Mean nats a token of each baseline over all tokens of ``documents``, by name, in the order of ``NAMES``.
+    units: Units,
+) -> dict[str, NDArray[np.float64]]:
+    """Nats of each baseline summed over each unit of ``documents``, (U,), by name, in the order of ``NAMES``.
 
     Args:
         train: ids of each training document, (n,).
-        documents: ids of each document predicted, (n,); at least one token in all.
+        documents: ids of each document predicted, (n,).
+        units: how the documents' tokens fall into units.
 
     Raises:
         UserError: nothing to count in ``train``, or an id outside the vocabulary.
@@ -57,7 +60,7 @@ def baseline_nats(
         bar.advance(1)
         result = {}
         for name in NAMES:
-            result[name] = _mean_nats(_model(name, counts, end_of_text), documents, end_of_text)
+            result[name] = units.sums(_nats(_model(name, counts, end_of_text), documents, end_of_text))
             bar.advance(1 if name.startswith("kn") else 0.5)
     return result
 
@@ -70,11 +73,13 @@ def _model(name: str, counts: Counts, end_of_text: int | None) -> CountModel:
     return KneserNey(int(name[2:]), counts.vocab_size, end_of_text=end_of_text).fit(counts)
 
 
-def _mean_nats(model: CountModel, documents: Sequence[NDArray[np.int64]], end_of_text: int | None) -> float:
-    total = 0.0
+def _nats(
+    model: CountModel, documents: Sequence[NDArray[np.int64]], end_of_text: int | None
+) -> Iterator[NDArray[np.float64]]:
+    """Nats of each token of each document, (n,)."""
     for ids in documents:
         if end_of_text is not None:
-            total -= model.log_probs(ids, [end_of_text]).sum()
-        elif len(ids):
-            total += math.log(model.vocab_size) - model.log_probs(ids[1:], ids[:1]).sum()
-    return float(total / sum(len(ids) for ids in documents))
+            yield -model.log_probs(ids, [end_of_text])
+        else:
+            first = np.full(min(len(ids), 1), math.log(model.vocab_size))
+            yield np.concatenate((first, -model.log_probs(ids[1:], ids[:1])))

@@ -3,12 +3,15 @@
     nats per token = Σ nats / tokens;  perplexity = exp(nats per token);  bits per byte = Σ nats / (bytes · ln 2)
 
 Bits per byte is the only one of the three that can be compared between tokenizers: its bytes are those of the UTF-8
-text. The interval is a bootstrap over documents, the units that are drawn independently; a text of a single document is
-cut into equal runs of tokens instead, which says how steady the figure is within that text and nothing of other texts.
+text. Intervals are a bootstrap over documents or, of a single one, over runs of its tokens (units.py).
+
+Whether the model is better than counting is told by the difference, paired: both predict the same texts, and what is
+hard for one is hard for the other, so the interval of their difference is narrower than either's own. The same draws of
+units serve both intervals.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +25,25 @@ from prosa.core.language import number, tr
 from prosa.core.progress import progress, warn
 from prosa.data.shards import TokenFolder
 from prosa.evaluate.baselines import NAMES, baseline_nats, training_documents
+from prosa.evaluate.units import Units, units_of
 from prosa.tokenizers.protocol import Tokenizer
 
-MAX_RUNS, MIN_RUN = 32, 16  # a single document is cut into at most 32 runs, of at least 16 tokens
+
+@dataclass(frozen=True)
+class Difference:
+    """The model less the best baseline on the same texts; below 0 the model is better."""
+
+    baseline: str  # its name, the one of lowest nats
+    bits_per_byte: float
+    interval: tuple[float, float] | None  # 95 %; None: the text is too short for one
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain values."""
+        return {
+            "baseline": self.baseline,
+            "bits_per_byte": self.bits_per_byte,
+            "interval": None if self.interval is None else list(self.interval),
+        }
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class Evaluation:
     interval: tuple[float, float] | None  # 95 %, of bits per byte; None: the text is too short for one
     interval_over: Literal["documents", "windows"]
     baselines: dict[str, float | None]
+    difference: Difference | None  # None without baselines
 
     @property
     def perplexity(self) -> float:
@@ -57,6 +77,7 @@ class Evaluation:
             "interval": None if self.interval is None else list(self.interval),
             "interval_over": self.interval_over,
             "baselines": dict(self.baselines),
+            "difference": None if self.difference is None else self.difference.to_json(),
         }
 
 
@@ -108,7 +129,7 @@ def evaluate_documents(
     tokens = sum(len(d) for d in ids)
     losses: list[NDArray[np.float64]] = []
     with progress(tr("evaluating", "avaliando"), tokens, "tokens") as bar:
-        for nats in token_losses(
+        for document in token_losses(
             model,
             ids,
             end_of_text=tokenizer.end_of_text,
@@ -117,14 +138,19 @@ def evaluate_documents(
             batch=batch,
             precision=precision,
         ):
-            losses.append(nats)
-            bar.advance(len(nats))
-    interval, over = _interval(losses, ids, sizes, tokenizer)
-    total = float(sum(nats.sum() for nats in losses))
-    baselines: dict[str, float | None] = dict.fromkeys(NAMES)
+            losses.append(document)
+            bar.advance(len(document))
+    units = units_of(ids)
+    nats, lengths = units.sums(losses), _bytes(units, ids, sizes, tokenizer)
+    total = float(nats.sum())
+    counted: dict[str, NDArray[np.float64]] = {}
     if folder is not None:
-        baselines |= baseline_nats(
-            training_documents(folder), ids, vocab_size=tokenizer.vocab_size, end_of_text=tokenizer.end_of_text
+        counted = baseline_nats(
+            training_documents(folder),
+            ids,
+            vocab_size=tokenizer.vocab_size,
+            end_of_text=tokenizer.end_of_text,
+            units=units,
         )
     return Evaluation(
         nats_per_token=total / tokens,
@@ -132,9 +158,10 @@ def evaluate_documents(
         tokens=tokens,
         bytes=sum(sizes),
         documents=len(ids),
-        interval=interval,
-        interval_over=over,
-        baselines=baselines,
+        interval=bootstrap_ratio(nats / math.log(2), lengths),
+        interval_over=units.over,
+        baselines={name: float(counted[name].sum()) / tokens if counted else None for name in NAMES},
+        difference=_difference(nats, counted, lengths, sum(sizes)),
     )
 
 
@@ -164,17 +191,23 @@ def _encode(tokenizer: Tokenizer, documents: Iterable[str]) -> tuple[list[NDArra
     return ids, sizes
 
 
-def _interval(
-    losses: Sequence[NDArray[np.float64]], ids: Sequence[NDArray[np.int64]], sizes: Sequence[int], tokenizer: Tokenizer
-) -> tuple[tuple[float, float] | None, Literal["documents", "windows"]]:
-    """95 % interval of bits per byte, and over what it was drawn."""
-    if len(losses) > 1:
-        bits = np.array([nats.sum() for nats in losses]) / math.log(2)
-        return bootstrap_ratio(bits, sizes), "documents"
-    runs = min(MAX_RUNS, len(losses[0]) // MIN_RUN)
-    if runs < 2:
-        return None, "windows"
+def _bytes(
+    units: Units, ids: Sequence[NDArray[np.int64]], sizes: Sequence[int], tokenizer: Tokenizer
+) -> NDArray[np.float64]:
+    """UTF-8 bytes of each unit, (U,)."""
+    if units.over == "documents":
+        return np.array(sizes, dtype=np.float64)
     lengths = np.array([len(tokenizer.token_bytes(int(i))) for i in ids[0]], dtype=np.float64)
     lengths *= sizes[0] / max(lengths.sum(), 1.0)  # where tokens do not spell the text exactly
-    bits = np.array([part.sum() for part in np.array_split(losses[0], runs)]) / math.log(2)
-    return bootstrap_ratio(bits, [part.sum() for part in np.array_split(lengths, runs)]), "windows"
+    return units.sums([lengths])
+
+
+def _difference(
+    nats: NDArray[np.float64], baselines: Mapping[str, NDArray[np.float64]], lengths: NDArray[np.float64], n_bytes: int
+) -> Difference | None:
+    """The model against the best of the baselines; nats and bytes of each unit, (U,)."""
+    if not baselines:
+        return None
+    best = min(baselines, key=lambda name: float(baselines[name].sum()))
+    bits = (nats - baselines[best]) / math.log(2)
+    return Difference(best, float(bits.sum()) / n_bytes, bootstrap_ratio(bits, lengths))

@@ -43,12 +43,18 @@ def scores(evaluation: dict[str, Any] | None) -> list[Score]:
 
 
 def interval(evaluation: dict[str, Any] | None) -> tuple[float, float] | None:
-    """The 95 % interval of the model's bits per byte, where it was measured."""
+    """The 95 % interval of the model's bits per byte (or of a difference), where it was measured."""
     ends = (evaluation or {}).get("interval")
     if not isinstance(ends, list) or len(ends) != 2:
         return None
     low, high = (figure({"end": end}, "end") for end in ends)
     return (low, high) if low is not None and high is not None else None
+
+
+def difference(evaluation: dict[str, Any] | None, baseline: str) -> tuple[float, float] | None:
+    """The 95 % interval of the model's bits per byte less this baseline's, where it was measured."""
+    found = (evaluation or {}).get("difference")
+    return interval(found) if isinstance(found, dict) and found.get("baseline") == baseline else None
 
 
 def verdict(evaluation: dict[str, Any] | None) -> str:
@@ -68,7 +74,6 @@ def verdict(evaluation: dict[str, Any] | None) -> str:
         )
     best = others[-1]
     name = baseline_name(best.key)
-    ends = interval(evaluation)
     if model.bits is not None and best.bits is not None:
         mine, its = number(model.bits, 3), number(best.bits, 3)
         unit_en, unit_pt = "bits per byte", "bits por byte"
@@ -76,25 +81,45 @@ def verdict(evaluation: dict[str, Any] | None) -> str:
         mine, its = number(model.nats, 3), number(best.nats, 3)
         unit_en, unit_pt = "nats per token", "nats por token"
     if model.nats >= best.nats:
-        return tr(
+        text = tr(
             f"The model loses to counting: {mine} {unit_en}, against {its} for the best baseline ({name}). "
             "It needs more text or more training steps.",
             f"O modelo perde para a simples contagem: {mine} {unit_pt}, contra {its} da melhor referência ({name}). "
             "Precisa de mais texto ou de mais passos de treino.",
         )
-    text = tr(
-        f"The model predicts text it never saw better than every baseline: {mine} {unit_en}, against {its} for the "
-        f"best of them ({name}).",
-        f"O modelo prevê texto que nunca viu melhor do que todas as referências: {mine} {unit_pt}, contra {its} da "
-        f"melhor delas ({name}).",
-    )
-    if ends is not None and best.bits is not None:
-        text += " " + (
-            tr("The whole 95% interval is below it.", "O intervalo de 95% inteiro está abaixo dela.")
-            if ends[1] < best.bits
-            else tr(
-                "But the 95% interval reaches it: the difference may be chance.",
-                "Mas o intervalo de 95% a alcança: a diferença pode ser acaso.",
-            )
+    else:
+        text = tr(
+            f"The model predicts text it never saw better than every baseline: {mine} {unit_en}, against {its} for the "
+            f"best of them ({name}).",
+            f"O modelo prevê texto que nunca viu melhor do que todas as referências: {mine} {unit_pt}, contra {its} da "
+            f"melhor delas ({name}).",
         )
-    return text
+    return " ".join(filter(None, (text, _certainty(evaluation, model, best))))
+
+
+def _certainty(evaluation: dict[str, Any] | None, model: Score, best: Score) -> str:
+    """How sure the verdict is: by the paired difference or, in files that lack it, by the model's own interval."""
+    better = model.nats < best.nats
+    ends = difference(evaluation, best.key)
+    if ends is not None:
+        span = tr(f"{number(ends[0], 3)} to {number(ends[1], 3)}", f"de {number(ends[0], 3)} a {number(ends[1], 3)}")
+        if ends[0] <= 0 <= ends[1]:
+            return tr(
+                f"But the difference's 95% interval ({span}) reaches zero: the difference may be chance.",
+                f"Mas o intervalo de 95% da diferença ({span}) alcança o zero: a diferença pode ser acaso.",
+            )
+        if better:
+            return tr(
+                f"The difference's 95% interval ({span}) is wholly below zero.",
+                f"O intervalo de 95% da diferença ({span}) está inteiro abaixo de zero.",
+            )
+        return ""
+    ends = interval(evaluation)
+    if "difference" in (evaluation or {}) or ends is None or best.bits is None or not better:
+        return ""
+    if ends[1] < best.bits:
+        return tr("The whole 95% interval is below it.", "O intervalo de 95% inteiro está abaixo dela.")
+    return tr(
+        "But the 95% interval reaches it: the difference may be chance.",
+        "Mas o intervalo de 95% a alcança: a diferença pode ser acaso.",
+    )
