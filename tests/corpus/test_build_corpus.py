@@ -259,6 +259,9 @@ def test_a_corpus_that_was_cut_or_is_none_is_refused(tmp_path):
     train.write_bytes(train.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"train\.jsonl has \d+ bytes; its manifest says"):
         load_corpus(tmp_path / "out", "train")
+    (tmp_path / "out" / "manifest.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UserError, match=r"train\.jsonl has \d+ bytes; its manifest says None"):
+        load_corpus(tmp_path / "out", "train")
     with pytest.raises(UserError, match="not a complete corpus"):
         load_corpus(tmp_path, "train")
 

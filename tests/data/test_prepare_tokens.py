@@ -10,6 +10,7 @@ from prosa.core.errors import UserError
 from prosa.core.files import mark_complete, write_manifest
 from prosa.data.prepare import DataConfig, prepare_tokens
 from prosa.data.shards import TokenFolder
+from prosa.tokenizers.word import word_tokenizer
 
 
 def corpus_folder(folder: Path, train: list[Text], held_out: list[Text]) -> Path:
@@ -112,7 +113,7 @@ def test_other_bad_input(tmp_path: Path) -> None:
         ({"a": (good, 0.0)}, DataConfig(), "'a': its weight is 0.0"),
         ({"a": (good, -2.0)}, DataConfig(), "'a': its weight is -2.0"),
         ({"a": ({"held_out": texts(3, 1)}, 1.0)}, DataConfig(), "'a' has 0 training documents"),
-        ({"a": ({"train": [Text("ok"), Text("\ud800")]}, 1.0)}, DataConfig(), "a: document 2: not Unicode"),
+        ({"a": ({"train": [Text("ok"), Text("\ud800")]}, 1.0)}, DataConfig(), "source 'a', document 2: not Unicode"),
         ({"a": (good, 1.0)}, DataConfig(shard_tokens=0), "shard_tokens is 0"),
         ({"a": (good, 1.0)}, DataConfig(batch_bytes=-1), "batch_bytes is -1"),
     ]
@@ -120,6 +121,16 @@ def test_other_bad_input(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=why):
             prepare_tokens(sources, ByteTokenizer(), tmp_path / "t", config)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_that_the_tokenizer_refuses_is_named(tmp_path: Path) -> None:
+    tokenizer = word_tokenizer("word-v1", ["casa", "rei"])
+    corpus = corpus_folder(tmp_path / "corpus", [Text("casa rei")] * 7 + [Text("rei"), Text("rei lua")], [Text("rei")])
+    with pytest.raises(UserError, match=r"source 'contos', 8\.txt: the word 'lua' \(character 4, line 1\)") as caught:
+        prepare_tokens({"contos": (corpus, 1.0)}, tokenizer, tmp_path / "t")
+    assert "word-v2" in caught.value.hint
+    with pytest.raises(UserError, match="source 'x', document 2: the word 'lua'"):
+        prepare_tokens({"x": ({"train": [Text("rei casa"), Text("lua")]}, 1.0)}, tokenizer, tmp_path / "t")
 
 
 def test_accented_names_are_names(tmp_path: Path) -> None:

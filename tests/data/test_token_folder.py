@@ -164,6 +164,24 @@ def test_folders_that_are_none(make_folder: Make, tmp_path: Path) -> None:
         TokenFolder(folder)
 
 
+def test_a_manifest_that_is_none(make_folder: Make) -> None:
+    folder = make_folder({"a": (texts(30, 1), [], 1)}).folder
+    for broken in ("[]", "3", '{"files": []}', '{"files": {}}', '{"files": {"index.json": 1}}'):
+        (folder / "manifest.json").write_text(broken, encoding="utf-8")
+        with pytest.raises(UserError, match=r"manifest\.json is not the manifest"):
+            TokenFolder(folder)
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    for key, value in (
+        ("sources", 3),
+        ("sources", [[]]),
+        ("tokenizer", []),
+        ("sources", [{"name": "a", "weight": []}]),
+    ):
+        (folder / "index.json").write_text(json.dumps({**index, key: value}), encoding="utf-8")
+        with pytest.raises(UserError, match=r"index\.json is not"):
+            TokenFolder(folder)
+
+
 def test_unknown_names_suggest_the_nearest(make_folder: Make) -> None:
     folder = make_folder({"contos": (texts(3, 1), [], 1)})
     with pytest.raises(UserError, match="Did you mean 'contos'"):

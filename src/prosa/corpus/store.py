@@ -69,7 +69,10 @@ def load_corpus(folder: Path, split: Split) -> Iterator[Document]:
             tr(f"{folder} is not a complete corpus.", f"{folder} não é um corpus completo."),
             tr("Make one with: prosa corpus FILES --out FOLDER", "Crie um com: prosa corpus ARQUIVOS --out PASTA"),
         )
-    expected = read_json(folder / MANIFEST)["files"].get(path.name, {}).get("bytes")
+    try:
+        expected = read_json(folder / MANIFEST)["files"][path.name]["bytes"]
+    except (KeyError, TypeError):
+        expected = None
     actual = path.stat().st_size if path.is_file() else None
     if actual is None or actual != expected:
         raise UserError(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,13 +100,13 @@ def _write_split(
 ) -> SplitIndex:
     writer, empty = SplitWriter(folder, f"{name}-{split}", tokenizer.vocab_size, config.shard_tokens), 0
     with closing(writer):
-        for texts, sizes in _batches(_documents(documents, split), config.batch_bytes, name):
-            kept = [(text, size) for text, size in zip(texts, sizes, strict=True) if size]
-            empty += len(texts) - len(kept)
+        for batch in _batches(_documents(documents, split), config.batch_bytes, name):
+            kept = [item for item in batch if item.size]
+            empty += len(batch) - len(kept)
             if kept:
-                flat, offsets = tokenizer.encode_batch([text for text, _ in kept])
-                writer.add(*_with_endings(flat, offsets, tokenizer.end_of_text), [size for _, size in kept])
-            bar.advance(sum(sizes) / 1e6, f"{name} {split}")
+                flat, offsets = _encode(tokenizer, kept, name)
+                writer.add(*_with_endings(flat, offsets, tokenizer.end_of_text), [item.size for item in kept])
+            bar.advance(sum(item.size for item in batch) / 1e6, f"{name} {split}")
         found = writer.finish()
     if empty:
         warn(
@@ -116,6 +116,19 @@ def _write_split(
             )
         )
     return found
+
+
+def _encode(tokenizer: Tokenizer, batch: "list[_Item]", name: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Flat ids and offsets of the texts; a text that the tokenizer refuses is told by its document and source."""
+    try:
+        return tokenizer.encode_batch([item.text for item in batch])
+    except UserError:
+        for item in batch:
+            try:
+                tokenizer.encode(item.text)
+            except UserError as error:
+                raise UserError(tr("source", "fonte") + f" {name!r}, {item.where}: {error.what}", error.hint) from error
+        raise
 
 
 def _with_endings(
@@ -128,27 +141,35 @@ def _with_endings(
     return np.insert(flat, offsets[1:], end_of_text), lengths + 1
 
 
-def _batches(documents: Iterable[HasText], batch_bytes: int, name: str) -> Iterator[tuple[list[str], list[int]]]:
-    """Texts and their UTF-8 sizes, some ``batch_bytes`` at a time."""
-    texts: list[str] = []
-    sizes: list[int] = []
+class _Item(NamedTuple):
+    """A document's text, its UTF-8 bytes, and how it is called in messages."""
+
+    text: str
+    size: int
+    where: str
+
+
+def _batches(documents: Iterable[HasText], batch_bytes: int, name: str) -> Iterator[list[_Item]]:
+    """Documents, some ``batch_bytes`` at a time."""
+    batch: list[_Item] = []
     total = 0
     for number, document in enumerate(documents, 1):
+        where = getattr(document, "source", None) or f"{tr('document', 'documento')} {number}"
         try:
             size = len(document.text.encode("utf-8"))
         except UnicodeEncodeError as error:
-            where = getattr(document, "source", None) or f"{name}: {tr('document', 'documento')} {number}"
             raise UserError(
-                tr(f"{where}: not Unicode text ({error.reason}).", f"{where}: não é texto Unicode ({error.reason}).")
+                tr("source", "fonte")
+                + f" {name!r}, {where}: "
+                + tr(f"not Unicode text ({error.reason}).", f"não é texto Unicode ({error.reason}).")
             ) from error
-        texts.append(document.text)
-        sizes.append(size)
+        batch.append(_Item(document.text, size, where))
         total += size
         if total >= batch_bytes:
-            yield texts, sizes
-            texts, sizes, total = [], [], 0
-    if texts:
-        yield texts, sizes
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def _documents(documents: Documents, split: Split) -> Iterator[HasText]:

@@ -156,12 +156,8 @@ class TokenFolder:
             files += [*part.shards, part.ends]
         if verify is None:
             verify = sum(file.bytes for file in files) <= VERIFY_BELOW
-        if verify:
-            listed = read_json(self.folder / MANIFEST).get("files", {})
-            if listed.get(INDEX, {}).get("sha256") != sha256(self.folder / INDEX):
-                raise _damaged(
-                    self.folder / INDEX, tr("was altered (checksum differs)", "foi alterado (a soma difere)")
-                )
+        if verify and _listed(self.folder) != sha256(self.folder / INDEX):
+            raise _damaged(self.folder / INDEX, _altered())
         for file in files:
             path = self.folder / file.file
             if not path.is_file():
@@ -170,11 +166,26 @@ class TokenFolder:
             if size != file.bytes:
                 raise _damaged(path, tr(f"has {size} bytes, not {file.bytes}", f"tem {size} bytes, e não {file.bytes}"))
             if verify and sha256(path) != file.sha256:
-                raise _damaged(path, tr("was altered (checksum differs)", "foi alterado (a soma difere)"))
+                raise _damaged(path, _altered())
 
     def _parts(self) -> Iterator[SplitIndex]:
         for source in self.sources:
             yield from source.splits.values()
+
+
+def _listed(folder: Path) -> str:
+    """The SHA-256 that the manifest has for the index."""
+    try:
+        return str(read_json(folder / MANIFEST)["files"][INDEX]["sha256"])
+    except (KeyError, TypeError) as error:
+        raise _damaged(
+            folder / MANIFEST,
+            tr(f"is not the manifest of a token folder ({error!r})", f"não é de uma pasta de tokens ({error!r})"),
+        ) from error
+
+
+def _altered() -> str:
+    return tr("was altered (checksum differs)", "foi alterado (a soma de verificação não confere)")
 
 
 def _damaged(path: Path, why: str) -> UserError:
