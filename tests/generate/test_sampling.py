@@ -10,8 +10,8 @@ from transformers.generation import logits_process as reference
 
 from prosa.core.errors import UserError
 from prosa.core.language import set_language
-from prosa.generate.sampling import (
-    Sampling,
+from prosa.generate.draws import stream_key, uniform
+from prosa.generate.logits import (
     apply_temperature,
     cumulative_walk,
     keep_min_p,
@@ -20,9 +20,8 @@ from prosa.generate.sampling import (
     next_probabilities,
     penalize_repetition,
     softmax,
-    stream_key,
-    uniform,
 )
+from prosa.generate.sampling import Sampling
 
 NINE = torch.tensor([4.51, 0.89, -1.90, 6.75, 1.63, -1.62, -1.89, 6.28, 1.79])
 MARKET = torch.tensor([0.4, 0.3, 0.2, 0.1])  # caixa, banco, supermercado, restaurante

@@ -9,7 +9,8 @@ the choice is the same however the row was read.
 import torch
 from torch import Tensor
 
-from prosa.generate.sampling import Sampling, cumulative_walk, next_probabilities, penalize_repetition
+from prosa.generate.logits import cumulative_walk, next_probabilities, penalize_repetition
+from prosa.generate.sampling import Sampling
 
 NEAR_TIE = 1e-4
 """Greedy: the two highest logits differ by less than this, relative to the highest (or to 1). Rounding is ~1e-6."""

@@ -2,7 +2,7 @@
 
 What holds in float32: the same prompt, settings and seed give the same tokens alone or in a batch, with the KV cache or
 without, streamed or not. Two things make it so. Each row draws from a random stream of its own, named by (seed, prompt,
-sample number) and counted by token (sampling.py). And where two choices are so near that rounding could decide, the
+sample number) and counted by token (draws.py). And where two choices are so near that rounding could decide, the
 row's logits are computed again in one canonical way (choose.py). In bfloat16 (the default on CUDA) rounding is ten
 thousand times coarser and nothing is computed again: runs may part at near-ties.
 

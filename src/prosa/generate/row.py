@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prosa.generate.completion import Completion, FinishReason, Token
-from prosa.generate.sampling import Sampling, stream_key, uniform
+from prosa.generate.draws import stream_key, uniform
+from prosa.generate.sampling import Sampling
 from prosa.generate.writer import Writer
 
 Overflow = Literal["stop", "slide"]
