@@ -45,6 +45,54 @@ def test_what_prosa_made_and_the_output_are_not_read(tmp_path):
     assert problems == ["corpus", "runs/mine"]
 
 
+@pytest.mark.parametrize("inside", ["base/COMPLETE", "base/config.resolved.yaml", "corpus/COMPLETE", "data/COMPLETE"])
+def test_every_run_inside_a_folder_of_texts_is_left_out(tmp_path, inside):
+    make(
+        tmp_path,
+        "a.txt",
+        "begun/recipe.yaml",
+        "begun/inputs.json",
+        "begun/x.txt",
+        f"runs/mine/{inside}",
+        "runs/mine/base/metrics.jsonl",
+        "runs/mine/report.html",
+    )
+    assert names(tmp_path) == (["a.txt"], ["begun", "runs/mine"])
+
+
+@pytest.mark.parametrize("inside", ["corpus/COMPLETE", "base/config.resolved.yaml"])
+def test_stages_beside_texts_are_left_out(tmp_path, inside):
+    make(tmp_path, "a.txt", inside, "corpus/manifest.json", "corpus/train.jsonl", "corpus/COMPLETE")
+    make(tmp_path, "base/metrics.jsonl", "base/config.resolved.yaml", "report.html", "evaluation.json")
+    assert names(tmp_path) == (["a.txt"], ["base", "corpus"])
+
+
+def test_a_run_or_a_stage_is_no_folder_of_texts(tmp_path):
+    make(tmp_path, "mine/base/COMPLETE", "mine/base/config.resolved.yaml", "mine/base/metrics.jsonl")
+    make(tmp_path, "mine/corpus/COMPLETE", "mine/corpus/manifest.json", "mine/corpus/train.jsonl", "mine/report.html")
+    for inside in ("mine", "mine/base", "mine/corpus"):
+        with pytest.raises(UserError, match=f"{inside} was made by Prosa") as caught:
+            find_files([tmp_path / inside], Problems())
+        assert "folder that holds your texts" in caught.value.hint
+    make(tmp_path, "mine/recipe.yaml", "mine/notes.txt")
+    with pytest.raises(UserError, match="mine was made by Prosa"):
+        find_files([tmp_path / "mine"], Problems())
+    with pytest.raises(UserError, match="only 1 × folder made by Prosa"):
+        find_files([tmp_path], Problems())
+    assert names(tmp_path, [tmp_path / "mine/corpus/train.jsonl"]) == (["mine/corpus/train.jsonl"], [])
+
+
+def test_a_file_named_on_its_own_is_text_unless_it_is_binary(tmp_path):
+    make(tmp_path, "page.log", "notes", "in/other.log")
+    (tmp_path / "foto.jpg").write_bytes(bytes(range(256)))
+    found, problems = names(tmp_path, [tmp_path / n for n in ("page.log", "notes", "foto.jpg", "page.log")])
+    assert (found, problems) == (["page.log", "notes"], ["foto.jpg"])
+    with pytest.raises(UserError, match=r"only 1 × \.jpg"):
+        find_files([tmp_path / "foto.jpg"], Problems())
+    with pytest.raises(UserError, match=r"only 1 × \.log"):
+        find_files([tmp_path / "in"], Problems())
+
+
 def test_a_path_that_does_not_exist(tmp_path):
     with pytest.raises(UserError, match="nada does not exist"):
         find_files([tmp_path / "nada"], Problems())

@@ -33,6 +33,15 @@ def test_txt(tmp_path, encoding):
     assert read(tmp_path) == ([("a.TXT", "\n".join(LINES))], [])
 
 
+def test_a_text_of_any_name_that_is_given_itself(tmp_path):
+    (tmp_path / "notes").write_bytes(LINES[0].encode("cp1252"))
+    (tmp_path / "page.log").write_text(prose(3000, 1), encoding="utf-8")
+    documents, problems = read(tmp_path / "notes", tmp_path / "page.log", max_document_chars=4000)
+    assert documents[0] == ("notes", LINES[0])
+    assert [name for name, _ in documents[1:4]] == ["page.log", "page.log#2", "page.log#3"]
+    assert problems == []
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
 def test_a_long_txt_is_read_in_pieces_cut_between_paragraphs(tmp_path, encoding):
     text = prose(3000, 1).replace("ba", "ção")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prosa.core.errors import UserError
-from prosa.core.files import COMPLETE, MANIFEST, is_complete
 from prosa.core.language import tr
+from prosa.corpus.encoding import is_binary
+from prosa.corpus.made import BESIDE_STAGES, STAGES, is_run, is_stage
 from prosa.corpus.problems import Problems
 
 FORMATS = (".txt", ".md", ".html", ".htm", ".pdf", ".jsonl", ".jsonl.gz", ".parquet")
+_HEAD = 65_536  # bytes by which a file is told from a binary one
 
 
 def file_format(path: Path) -> str | None:
@@ -27,14 +29,21 @@ def file_size(path: Path) -> int:
         return 0
 
 
+def read_as(path: Path) -> str:
+    """The format that a file is read in: its name's, else plain text (``find_files`` lets only such text through)."""
+    return file_format(path) or ".txt"
+
+
 def find_files(paths: Sequence[Path], problems: Problems, *, skip: Path | None = None) -> list[Path]:
     """The readable files among and below ``paths``: sorted within each path, each once.
 
-    Files of other formats, pipes and devices are counted and named in ``problems``; hidden ones, those below ``skip``
-    (the output) and those in folders that Prosa made are left out, the latter named.
+    Files of other formats, pipes and devices are counted and named in ``problems``, but a file that is itself in
+    ``paths`` is text, whatever its name, if it is not binary. Hidden files, those below ``skip`` (the output) and those
+    in folders that Prosa made are left out, the latter named.
 
     Raises:
-        UserError: a path does not exist, or there is no file of a known format; it says what was found instead.
+        UserError: a path does not exist or is itself a folder that Prosa made, or there is no file of a known format;
+            it says what was found instead.
     """
     found: dict[str, Path] = {}
     others: Counter[str] = Counter()
@@ -44,11 +53,15 @@ def find_files(paths: Sequence[Path], problems: Problems, *, skip: Path | None =
                 tr(f"{path} does not exist.", f"{path} não existe."),
                 tr("Check the spelling of the path.", "Confira o caminho."),
             )
-        for file in _walk(path, skip, problems) if path.is_dir() else [path]:
+        folder = path.is_dir()
+        files = _walk(path, skip, problems, others) if folder else [path]
+        if folder:
+            _refuse_ours(path, files)
+        for file in files:
             if os.path.exists(file) and not os.path.isfile(file):
                 others[tr("pipe or device", "pipe ou dispositivo")] += 1
                 problems.add(file.as_posix(), tr("not a regular file", "não é um arquivo comum"))
-            elif file_format(file) is None:
+            elif file_format(file) is None and (folder or not _is_text(file)):
                 others[file.suffix.lower() or tr("no extension", "sem extensão")] += 1
                 problems.add(file.as_posix(), tr("format not read", "formato que não é lido"))
             else:
@@ -56,6 +69,34 @@ def find_files(paths: Sequence[Path], problems: Problems, *, skip: Path | None =
     if not found:
         raise nothing_to_read(paths, others)
     return list(found.values())
+
+
+def _is_text(file: Path) -> bool:
+    """Whether a file that was named on its own does not begin as a binary one; one that cannot be read may be text."""
+    try:
+        with file.open("rb") as opened:
+            return not is_binary(opened.read(_HEAD))
+    except OSError:
+        return True
+
+
+def _refuse_ours(path: Path, files: Sequence[Path]) -> None:
+    """Refuse a stage, a run, or a folder that holds stages and no text beside them.
+
+    Raises:
+        UserError: it is one.
+    """
+    run = is_run(path) and ((path / "recipe.yaml").exists() or not any(file_format(file) for file in files))
+    if run or is_stage(path):
+        raise UserError(
+            tr(
+                f"{path} was made by Prosa; it is not text to read.", f"{path} foi feita pela Prosa; não é texto a ler."
+            ),
+            tr(
+                "Give the folder that holds your texts, or a single file: CORPUS/train.jsonl.",
+                "Dê a pasta que tem os seus textos, ou um só arquivo: CORPUS/train.jsonl.",
+            ),
+        )
 
 
 def nothing_to_read(paths: Sequence[Path], others: Counter[str]) -> UserError:
@@ -84,22 +125,21 @@ def nothing_read(paths: Sequence[Path], problems: Problems) -> UserError:
     )
 
 
-def _walk(folder: Path, skip: Path | None, problems: Problems) -> list[Path]:
+def _walk(folder: Path, skip: Path | None, problems: Problems, others: Counter[str]) -> list[Path]:
     files: list[Path] = []
     skipped = os.path.realpath(skip) if skip is not None else None
     for root, folders, names in os.walk(folder, onerror=lambda e: problems.add(str(e.filename), e.strerror or str(e))):
         here = Path(root)
+        ours = False
         for name in sorted(folders):
             inner = here / name
+            stage = is_stage(inner)
+            ours = ours or (stage and name in STAGES)
             if name.startswith(".") or os.path.realpath(inner) == skipped:
                 folders.remove(name)
-            elif _made_by_prosa(inner):
+            elif stage or is_run(inner):
                 folders.remove(name)
-                problems.add(inner.as_posix(), tr("made by Prosa, not read", "feita pelo Prosa, não é lida"))
-        files += [here / name for name in names if not name.startswith(".")]
+                others[tr("folder made by Prosa", "pasta feita pela Prosa")] += 1
+                problems.add(inner.as_posix(), tr("made by Prosa, not read", "feita pela Prosa, não é lida"))
+        files += [here / name for name in names if not name.startswith(".") and not (ours and name in BESIDE_STAGES)]
     return sorted(files, key=lambda f: f.relative_to(folder).parts)
-
-
-def _made_by_prosa(folder: Path) -> bool:
-    """Whether a folder is a stage or a run: without this, a second corpus of ``.`` would read the first."""
-    return (is_complete(folder) and (folder / MANIFEST).exists()) or (folder / "corpus" / COMPLETE).exists()

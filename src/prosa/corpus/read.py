@@ -9,7 +9,7 @@ from prosa.core.progress import warn
 from prosa.corpus.clean import Outcome, clean_batch
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.document import Document
-from prosa.corpus.files import file_format, file_size, find_files, nothing_read
+from prosa.corpus.files import file_size, find_files, nothing_read, read_as
 from prosa.corpus.parallel import cores, ordered_map
 from prosa.corpus.problems import Problems
 from prosa.corpus.readers.task import Task
@@ -24,7 +24,7 @@ _WORTH_A_PROCESS = 8_000_000  # bytes of plain text; a worker takes about a seco
 def file_tasks(files: Sequence[Path], config: CorpusConfig, problems: Problems) -> Iterator[Task]:
     """The tasks of all files, in order."""
     for path in files:
-        yield from READERS[file_format(path) or ""].tasks(path, config, problems)
+        yield from READERS[read_as(path)].tasks(path, config, problems)
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
@@ -42,7 +42,7 @@ def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
 
 def workers_for(files: Sequence[Path], config: CorpusConfig) -> int:
     """How many processes the files are worth: one for a small corpus."""
-    work = sum(file_size(path) * _SLOW.get(file_format(path) or "", 1) for path in files)
+    work = sum(file_size(path) * _SLOW.get(read_as(path), 1) for path in files)
     return 1 if work < _WORTH_A_PROCESS else config.workers or cores()
 
 

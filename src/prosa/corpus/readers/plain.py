@@ -6,7 +6,7 @@ from pathlib import Path
 from prosa.core.language import tr
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.encoding import as_utf8_stream, decode, is_binary
-from prosa.corpus.files import file_format
+from prosa.corpus.files import read_as
 from prosa.corpus.pieces import cut_stream
 from prosa.corpus.problems import Problems
 from prosa.corpus.readers.task import Raw, Task, why
@@ -16,7 +16,7 @@ _HEAD = 65_536
 
 def tasks(path: Path, config: CorpusConfig, problems: Problems) -> Iterator[Task]:
     """The file as one task or, when it is long, a task a piece."""
-    name, kind = path.as_posix(), file_format(path) or ""
+    name, kind = path.as_posix(), read_as(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
