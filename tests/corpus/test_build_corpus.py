@@ -1,8 +1,10 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,33 @@ def test_neither_the_number_of_processes_nor_the_order_of_the_paths_matters(tmp_
 def test_a_killed_process_is_told(monkeypatch):
     with pytest.raises(UserError, match="was killed"):
         list(parallel.ordered_map(os._exit, [3, 3], 2))
+
+
+_INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from prosa.cli.command import guarded
+from prosa.corpus.parallel import ordered_map
+if __name__ == "__main__":
+    sys.exit(guarded(lambda: len(list(ordered_map(time.sleep, [0, 0], 2)))))
+Path(sys.argv[1]).touch()
+time.sleep(1)  # in a new process, before it is ready
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process groups")
+def test_ctrl_c_while_processes_start_leaves_no_traceback(tmp_path):
+    (tmp_path / "script.py").write_text(_INTERRUPTED, encoding="utf-8")
+    mark = tmp_path / "starting"
+    command = [sys.executable, str(tmp_path / "script.py"), str(mark)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for _ in range(600):
+        if mark.exists():
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.split()) == (130, ["interrupted."])
 
 
 def test_adding_files_moves_no_document(tmp_path):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from prosa.core.errors import UserError
@@ -31,6 +32,19 @@ def _start(lang: Lang) -> None:
     set_language(lang)
 
 
+@contextmanager
+def _interrupt_waits() -> Iterator[None]:
+    """Ctrl-C waits until the block ends, and processes started in it never see it, not even before ``_start``."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def ordered_map(function: Callable[[A], R], items: Iterable[A], workers: int) -> Iterator[R]:
     """``map`` over ``workers`` fresh processes (in this one when there is one); ``function`` must be picklable.
 
@@ -44,7 +58,8 @@ def ordered_map(function: Callable[[A], R], items: Iterable[A], workers: int) ->
     waiting: deque[Future[R]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            with _interrupt_waits():  # a submit may start a process
+                waiting.append(pool.submit(function, item))
             if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
