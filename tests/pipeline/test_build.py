@@ -254,6 +254,16 @@ def test_a_tokenizer_of_another_model_is_refused(tiny_run: Path, samples: Path, 
         load(str(tmp_path / "model"))
 
 
+def test_a_tokenizer_of_the_same_size_is_not_mistaken_for_the_model_s(tiny_run: Path, tmp_path: Path) -> None:
+    from prosa.tokenizers.config import TokenizerConfig
+    from prosa.tokenizers.train import train
+
+    shutil.copytree(tiny_run / "base", tmp_path / "model")
+    train(["outro texto, outras palavras, outra ordem " * 50], TokenizerConfig(vocab_size=320)).save(tmp_path / "model")
+    with pytest.raises(UserError, match="not the one that the model was trained with"):
+        load(str(tmp_path / "model"))
+
+
 def test_which_model_a_name_means(tiny_run: Path) -> None:
     assert model_folder(str(tiny_run)) == tiny_run / "base"
     assert model_folder(f"{tiny_run}:base") == tiny_run / "base"
