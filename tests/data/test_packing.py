@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prosa.data.packing import document_numbers, join_documents, pack_rows, positions_in_documents
+from prosa.data.packing import document_numbers, join_documents, pack_rows
 from prosa.data.windows import growing_pairs
 
 EOT = 50256
@@ -34,7 +34,7 @@ def test_the_published_batch() -> None:
     assert (context, target) == ([16281, 3188, 362, 50256, 16281, 3188], 513)
 
 
-def test_documents_and_positions_of_the_published_batch() -> None:
+def test_documents_of_the_published_batch() -> None:
     rows = np.stack(list(pack_rows(DOCUMENTS, 10, EOT)))
     numbers = document_numbers(rows[:, :-1], EOT)
     assert numbers.tolist() == [
@@ -42,12 +42,6 @@ def test_documents_and_positions_of_the_published_batch() -> None:
         [0, 0, 0, 1, 1, 1, 1, 2, 2, 2],
         [0] * 8 + [1, 1],
         [0] * 10,
-    ]
-    assert positions_in_documents(numbers).tolist() == [
-        list(range(10)),
-        [0, 1, 2, 0, 1, 2, 3, 0, 1, 2],
-        [0, 1, 2, 3, 4, 5, 6, 7, 0, 1],
-        list(range(10)),
     ]
 
 

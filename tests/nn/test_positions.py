@@ -62,3 +62,9 @@ def test_rotation_keeps_the_dtype() -> None:
 def test_positions_start_again_in_each_document() -> None:
     documents = torch.tensor([[4, 4, 4, 5, 5, 9], [1, 2, 3, 3, 3, 3], [7, 7, 7, 7, 7, 7]])
     assert positions_in_documents(documents).tolist() == [[0, 1, 2, 0, 1, 0], [0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5]]
+    packed = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 2, 2, 2], [0] * 8 + [1, 1], [0] * 10])
+    assert positions_in_documents(packed).tolist() == [
+        [0, 1, 2, 0, 1, 2, 3, 0, 1, 2],
+        [0, 1, 2, 3, 4, 5, 6, 7, 0, 1],
+        list(range(10)),
+    ]

@@ -51,12 +51,3 @@ def pack_rows(documents: Iterable[Sequence[int]], length: int, end_of_text: int)
 def document_numbers(inputs: ArrayLike, end_of_text: int) -> NDArray[np.int64]:
     """The document of each position, from 0 in each row: (B, T) ids -> (B, T) int64. ``[5 6 E 7]`` -> ``[0 0 1 1]``."""
     return np.cumsum(np.asarray(inputs) == end_of_text, axis=-1, dtype=np.int64)
-
-
-def positions_in_documents(documents: ArrayLike) -> NDArray[np.int64]:
-    """Positions that begin again at 0 with each document: (B, T) document numbers -> (B, T) int64."""
-    numbers = np.asarray(documents)
-    place = np.arange(numbers.shape[-1], dtype=np.int64)
-    begins = np.ones(numbers.shape, dtype=bool)
-    begins[..., 1:] = numbers[..., 1:] != numbers[..., :-1]
-    return place - np.maximum.accumulate(np.where(begins, place, 0), axis=-1)

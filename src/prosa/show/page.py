@@ -69,7 +69,7 @@ def _main(run: RunData, found: Vocabulary | None, figures: Figures) -> Html:
     return tag(
         "main",
         tag("h1", run.name),
-        tag("p", tr("A language model made with Prosa", "Um modelo de linguagem feito com Prosa"), class_="lead"),
+        tag("p", tr("A language model made with Prosa", "Um modelo de linguagem feito com a Prosa"), class_="lead"),
         headline(run),
         _contents(),
         quality(run),
