@@ -260,7 +260,9 @@ def test_a_link_to_nothing_and_a_file_that_vanishes_are_problems(tmp_path, monke
 
 def test_nothing_left(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", ["curto", "pouco", "compre agora mesmo " * 40])
-    with pytest.raises(UserError, match=r"nothing is left of the 3 documents.*too short: 2, repetitive: 1"):
+    with pytest.raises(
+        UserError, match=r"nothing is left of .*a\.jsonl \(documents read: 3\); removed: too short: 2, repetitive: 1"
+    ):
         build(tmp_path, path)
 
 

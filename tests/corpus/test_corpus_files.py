@@ -1,6 +1,7 @@
 import pytest
 
 from prosa.core.errors import UserError
+from prosa.core.language import speaking
 from prosa.corpus.files import file_format, find_files
 from prosa.corpus.problems import Problems
 
@@ -58,6 +59,16 @@ def test_every_run_inside_a_folder_of_texts_is_left_out(tmp_path, inside):
         "runs/mine/report.html",
     )
     assert names(tmp_path) == (["a.txt"], ["begun", "runs/mine"])
+
+
+def test_prosa_is_feminine_in_portuguese(tmp_path):
+    make(tmp_path, "a.txt", "mine/base/COMPLETE")
+    problems = Problems()
+    with speaking("pt-BR"):
+        find_files([tmp_path], problems)
+        assert [p.why for p in problems.named] == ["feita pela Prosa, não é lida"]
+        with pytest.raises(UserError, match="mine foi feita pela Prosa"):
+            find_files([tmp_path / "mine"], problems)
 
 
 @pytest.mark.parametrize("inside", ["corpus/COMPLETE", "base/config.resolved.yaml"])

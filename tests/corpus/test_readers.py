@@ -135,9 +135,7 @@ def test_jsonl_with_bad_lines(tmp_path, compressed):
 def test_jsonl_that_is_mostly_bad_is_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"conteudo": "um"}\n{"conteudo": "dois"}\n{"text": "três"}\n', encoding="utf-8")
-    with pytest.raises(
-        UserError, match=r"a\.jsonl: 2 of the 3 records read are bad.*a\.jsonl:1: .*'conteudo'"
-    ) as caught:
+    with pytest.raises(UserError, match=r"a\.jsonl: bad records: 2 of 3\. .*a\.jsonl:1: .*'conteudo'") as caught:
         read(path)
     assert "text_field" in caught.value.hint
     path.write_text('{"conteudo": "um"}\n{"conteudo": "dois"}\n{"text": "três"}\n', encoding="utf-8")
@@ -157,13 +155,13 @@ def test_one_bad_jsonl_among_good_files_is_named_and_the_run_goes_on(tmp_path):
         *(f"a.jsonl:{n}" for n in range(1, 11)),
         "d.txt",
     ]
-    assert "300 of the 300 records read are bad" in problems.named[0].why
+    assert "bad records: 300 of 300." in problems.named[0].why
 
 
 def test_a_hopeless_jsonl_is_refused_before_its_end(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("x\n" * 100_000, encoding="utf-8")
-    with pytest.raises(UserError, match="records read are bad"):
+    with pytest.raises(UserError, match="bad records"):
         next(read_documents([path], CorpusConfig(), problems := Problems()))
     assert problems.count < 50_000
 

@@ -2,9 +2,10 @@ import pytest
 from corpus_helpers import SAMPLES, portuguese, prose, words
 
 from prosa.core.errors import UserError
+from prosa.core.language import speaking
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.language import identify
-from prosa.corpus.rules import Words, duplicate_line_share, duplicate_ngram_share, judge, top_ngram_share
+from prosa.corpus.rules import Words, duplicate_line_share, duplicate_ngram_share, judge, too_short, top_ngram_share
 
 
 def rule(text: str, **options) -> str | None:
@@ -86,3 +87,13 @@ def test_languages():
 def test_a_bad_setting_is_named(field, value):
     with pytest.raises(UserError, match=field):
         CorpusConfig(**{field: value})
+
+
+def test_one_character_is_not_plural():
+    assert [too_short(text, CorpusConfig()) for text in ("", "a", "ab")] == [
+        "0 characters",
+        "1 character",
+        "2 characters",
+    ]
+    with speaking("pt-BR"):
+        assert too_short("a", CorpusConfig()) == "1 caractere"

@@ -8,6 +8,7 @@ import pytest
 from data_helpers import ByteTokenizer, Text, texts
 
 from prosa.core.errors import UserError
+from prosa.core.language import speaking
 from prosa.data import shards
 from prosa.data.index import token_dtype
 from prosa.data.shards import TokenFolder, TokenStream
@@ -150,6 +151,8 @@ def test_folders_that_are_none(make_folder: Make, tmp_path: Path) -> None:
     text = index.read_text(encoding="utf-8")
     index.write_text(text.replace('"weight": 1.0', '"weight": 2.0'), encoding="utf-8")
     with pytest.raises(UserError, match=r"index\.json was altered"):
+        TokenFolder(folder)
+    with speaking("pt-BR"), pytest.raises(UserError, match="a soma de verificação não confere"):
         TokenFolder(folder)
     for broken in (text.replace('"vocab_size"', '"size"'), text.replace("prosa-tokens", "x"), "[]"):
         index.write_text(broken, encoding="utf-8")

@@ -145,8 +145,8 @@ def _nothing_left(paths: Sequence[Path], report: CorpusReport) -> UserError:
     )
     return UserError(
         tr(
-            f"nothing is left of the {report.read.documents} documents in {where}; removed: {removed}.",
-            f"não sobrou nada dos {report.read.documents} documentos de {where}; removidos: {removed}.",
+            f"nothing is left of {where} (documents read: {report.read.documents}); removed: {removed}.",
+            f"não sobrou nada de {where} (documentos lidos: {report.read.documents}); removidos: {removed}.",
         ),
         tr("Loosen the corpus rules, or add text.", "Afrouxe as regras do corpus ou acrescente texto."),
     )

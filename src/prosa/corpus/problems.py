@@ -98,6 +98,6 @@ class Problems:
         bad, first = self.bad[path], self.first[path]
         total = bad + self.good[path]
         return tr(
-            f"{path}: {bad} of the {total} records read are bad. The first: {first.source}: {first.why}",
-            f"{path}: {bad} dos {total} registros lidos são ruins. O primeiro: {first.source}: {first.why}",
+            f"{path}: bad records: {bad} of {total}. The first: {first.source}: {first.why}",
+            f"{path}: registros ruins: {bad} de {total}. O primeiro: {first.source}: {first.why}",
         )

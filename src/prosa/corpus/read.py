@@ -87,4 +87,4 @@ def read_documents(paths: Sequence[Path], config: CorpusConfig, problems: Proble
             warn(f"{problem.source}: {problem.why}")
         if met.count > len(met.named):
             more = met.count - len(met.named)
-            warn(tr(f"and {more} more problems", f"e mais {more} problemas"))
+            warn(tr(f"other problems: {more}", f"outros problemas: {more}"))

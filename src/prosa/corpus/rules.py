@@ -107,6 +107,8 @@ def too_short(text: str, config: CorpusConfig) -> str | None:
     """The length rule."""
     if len(text) >= config.min_chars:
         return None
+    if len(text) == 1:
+        return tr("1 character", "1 caractere")
     return tr(f"{len(text)} characters", f"{len(text)} caracteres")
 
 

@@ -80,8 +80,8 @@ def prepare_tokens(
             if splits["train"].tokens < 2:
                 raise UserError(
                     tr(
-                        f"source {name!r} has {splits['train'].documents} training documents, too little to train on.",
-                        f"a fonte {name!r} tem {splits['train'].documents} documentos de treino, pouco para treinar.",
+                        f"source {name!r} has too little text (training documents: {splits['train'].documents}).",
+                        f"a fonte {name!r} tem pouco para treinar (documentos de treino: {splits['train'].documents}).",
                     ),
                     tr("Add documents to it or leave it out.", "Acrescente documentos a ela ou retire-a."),
                 )
@@ -111,8 +111,8 @@ def _write_split(
     if empty:
         warn(
             tr(
-                f"source {name!r}, {split}: {empty} documents have no text and were left out.",
-                f"fonte {name!r}, {split}: {empty} documentos sem texto ficaram de fora.",
+                f"source {name!r}, {split}: documents without text, left out: {empty}.",
+                f"fonte {name!r}, {split}: documentos sem texto, deixados de fora: {empty}.",
             )
         )
     return found
