@@ -39,9 +39,9 @@ def test_the_paired_difference_decides_where_there_is_one() -> None:
     assert text.endswith("interval (-0.310 to 0.010) reaches zero: the difference may be chance.")
     set_language("pt-BR")
     assert verdict(with_difference(-0.2255, -0.1712)).endswith(
-        "(5-grama). O intervalo de 95% da diferença (de -0,226 a -0,171) está inteiro abaixo de zero."
+        "(5-grama). O intervalo de 95% da diferença (de -0,226 a -0,171) está inteiramente abaixo de zero."
     )
-    assert "(de -0,310 a 0,000) alcança o zero: a diferença pode ser acaso" in verdict(with_difference(-0.31, 0.0))
+    assert "(de -0,310 a 0,000) inclui o zero: a diferença pode ser mero acaso" in verdict(with_difference(-0.31, 0.0))
 
 
 def test_a_loss_may_be_chance_too() -> None:

@@ -218,7 +218,7 @@ class Engine:
         logits = reader([row.window for row in rows])[:, : self.tokenizer.vocab_size].float()
         if not bool(logits.isfinite().all()):
             raise UserError(
-                tr("the model gives values that are not finite.", "o modelo dá valores que não são finitos."),
+                tr("the model gives values that are not finite.", "o modelo produz valores que não são finitos."),
                 tr(
                     "Its training diverged: use an earlier checkpoint.",
                     "O treino divergiu: use um checkpoint anterior.",

@@ -97,7 +97,7 @@ def _strings(path: Path, field: str) -> Mapping[str, str]:
         raise UserError(
             tr(
                 f"{path}: field {field} must be an object of strings.",
-                f"{path}: o campo {field} deve ser um objeto de textos.",
+                f"{path}: o campo {field} deve ser um objeto JSON cujos valores são textos.",
             ),
             tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
         )

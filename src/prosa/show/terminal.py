@@ -209,7 +209,7 @@ def show_checks(checks: Sequence[Check]) -> None:
     """What ``prosa doctor`` found."""
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
     rows = [[marks.get(check.status, "?"), check.name, check.found, check.advice] for check in checks]
-    heads = ["", tr("what", "o quê"), tr("found", "achado"), tr("advice", "conselho")]
+    heads = ["", tr("what", "o quê"), tr("found", "encontrado"), tr("advice", "conselho")]
     new_console().print(table(tr("This machine", "Esta máquina"), heads, rows, left=(0, 1, 2, 3)))
 
 

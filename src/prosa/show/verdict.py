@@ -64,7 +64,7 @@ def verdict(evaluation: dict[str, Any] | None) -> str:
     if model is None:
         return tr(
             "The model was not evaluated yet, so nothing can be said of its quality.",
-            "O modelo ainda não foi avaliado, então nada se pode dizer da sua qualidade.",
+            "O modelo ainda não foi avaliado, então não se pode dizer nada sobre a qualidade dele.",
         )
     others = [score for score in everyone if score.key != "model"]
     if not others:
@@ -106,20 +106,20 @@ def _certainty(evaluation: dict[str, Any] | None, model: Score, best: Score) -> 
         if ends[0] <= 0 <= ends[1]:
             return tr(
                 f"But the difference's 95% interval ({span}) reaches zero: the difference may be chance.",
-                f"Mas o intervalo de 95% da diferença ({span}) alcança o zero: a diferença pode ser acaso.",
+                f"Mas o intervalo de 95% da diferença ({span}) inclui o zero: a diferença pode ser mero acaso.",
             )
         if better:
             return tr(
                 f"The difference's 95% interval ({span}) is wholly below zero.",
-                f"O intervalo de 95% da diferença ({span}) está inteiro abaixo de zero.",
+                f"O intervalo de 95% da diferença ({span}) está inteiramente abaixo de zero.",
             )
         return ""
     ends = interval(evaluation)
     if "difference" in (evaluation or {}) or ends is None or best.bits is None or not better:
         return ""
     if ends[1] < best.bits:
-        return tr("The whole 95% interval is below it.", "O intervalo de 95% inteiro está abaixo dela.")
+        return tr("The whole 95% interval is below it.", "Todo o intervalo de 95% está abaixo dela.")
     return tr(
         "But the 95% interval reaches it: the difference may be chance.",
-        "Mas o intervalo de 95% a alcança: a diferença pode ser acaso.",
+        "Mas o intervalo de 95% a alcança: a diferença pode ser mero acaso.",
     )

@@ -23,7 +23,7 @@ def corpus(run: RunData) -> Html:
             title,
             missing(
                 tr("the corpus and what cleaning removed.", "o corpus e o que a limpeza retirou."),
-                tr("prosa corpus makes it.", "prosa corpus o faz."),
+                tr("prosa corpus makes it.", "O comando prosa corpus o faz."),
             ),
         )
     return section(

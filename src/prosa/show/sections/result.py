@@ -113,7 +113,7 @@ def quality(run: RunData) -> Html:
             title,
             missing(
                 tr("the quality on held-out text.", "a qualidade em texto reservado."),
-                tr("prosa evaluate measures it.", "prosa evaluate a mede."),
+                tr("prosa evaluate measures it.", "O comando prosa evaluate a mede."),
             ),
         )
     evaluation = run.evaluation
@@ -165,13 +165,13 @@ def _caution(evaluation: dict[str, Any] | None, documents: float | None) -> Html
     if (evaluation or {}).get("interval_over") == "windows":
         text = tr(
             "The interval is over windows of a single text: it says nothing of other texts.",
-            "O intervalo é sobre janelas de um único texto: não diz nada de outros textos.",
+            "O intervalo é sobre janelas de um único texto: não diz nada sobre outros textos.",
         )
     elif documents is not None and documents < FEW:
         few = counted(documents, "document/documents", "documento/documentos")
         text = tr(
             f"The interval is over {few} only: it says little of other texts.",
-            f"O intervalo é sobre apenas {few}: diz pouco de outros textos.",
+            f"O intervalo é sobre apenas {few}: diz pouco sobre outros textos.",
         )
     else:
         return None
@@ -181,7 +181,7 @@ def _caution(evaluation: dict[str, Any] | None, documents: float | None) -> Html
 def _perplexity(value: str) -> str:
     return tr(
         f"Perplexity {value}: on average the model hesitates as if among this many equally likely tokens.",
-        f"Perplexidade {value}: em média o modelo hesita como se fosse entre este número de tokens "
+        f"Perplexidade {value}: em média o modelo hesita como se escolhesse entre este número de tokens "
         "igualmente prováveis.",
     )
 
@@ -192,7 +192,7 @@ def _explanation() -> str:
         "takes 8. It does not depend on the tokenizer. Uniform gives every token the same chance, unigram counts "
         "tokens, and the n-grams (interpolated Kneser-Ney) count what follows the last n − 1 tokens; all of them on "
         "the same training text.",
-        "Bits por byte diz quantos bits o modelo precisaria para guardar cada byte do texto: guardado sem mais, um "
+        "Bits por byte diz quantos bits o modelo precisaria para guardar cada byte do texto: sem compressão, um "
         "byte ocupa 8. Não depende do tokenizador. O uniforme dá a todos os tokens a mesma chance, o unigrama conta "
         "os tokens, e os n-gramas (Kneser-Ney interpolado) contam o que segue os últimos n − 1 tokens; todos no "
         "mesmo texto de treino.",

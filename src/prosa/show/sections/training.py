@@ -36,7 +36,7 @@ def training(run: RunData, figures: Figures) -> Html:
 
 
 def _missing(what: str) -> Html:
-    return missing(what, tr("prosa pretrain makes them.", "prosa pretrain as faz."))
+    return missing(what, tr("prosa pretrain makes them.", "Vem do comando prosa pretrain."))
 
 
 def _loss_words(run: RunData) -> str:
@@ -73,7 +73,7 @@ def _validations(run: RunData) -> Html | None:
     if not rows:
         return None
     heads = [tr("step", "passo"), tr("nats per token", "nats por token"), tr("bits per byte", "bits por byte")]
-    caption = tr("Validation loss at each measurement", "Perda de validação em cada medida")
+    caption = tr("Validation loss at each measurement", "Perda de validação em cada medição")
     return fold(tr("The validation losses as a table", "As perdas de validação em tabela"), table(caption, heads, rows))
 
 
@@ -127,7 +127,7 @@ def samples(run: RunData) -> Html:
         )
     note = tr(
         "What the model wrote at some steps of its training, uncorrected. The prompt is in colour.",
-        "O que o modelo escreveu em alguns passos do treino, sem correção. O começo dado está em cor.",
+        "O que o modelo escreveu em alguns passos do treino, sem correção. O prompt aparece em cor.",
     )
     return section("samples", title, tag("p", note, class_="note"), *blocks)
 
@@ -166,7 +166,7 @@ def speed(run: RunData, figures: Figures) -> Html:
     title = tr("Speed", "Velocidade")
     drawn = speed_plot(run)
     if drawn is None:
-        return section("speed", title, _missing(tr("speed measurements.", "medidas de velocidade.")))
+        return section("speed", title, _missing(tr("speed measurements.", "medições de velocidade.")))
     _, rates = series(run.train, "tokens_per_second")
     _, shares = series(run.train, "share_of_peak")
     words = ""

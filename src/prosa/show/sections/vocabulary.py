@@ -17,12 +17,12 @@ def vocabulary(found: Vocabulary | None) -> Html:
             title,
             missing(
                 tr("the vocabulary.", "o vocabulário."),
-                tr("prosa tokenizer train makes it.", "prosa tokenizer train o faz."),
+                tr("prosa tokenizer train makes it.", "O comando prosa tokenizer train o faz."),
             ),
         )
     sample = tr(
         f"on {number(found.words)} held-out words",
-        f"em {number(found.words)} palavras reservadas",
+        f"em {number(found.words)} palavras do texto reservado",
     )
     special = ", ".join(found.special)
     return section(
@@ -66,12 +66,12 @@ def _sentences(found: Vocabulary) -> Html | None:
     if not found.sentences:
         return None
     return join(
-        tag("h3", tr("How it cuts held-out sentences", "Como ele corta frases reservadas")),
+        tag("h3", tr("How it cuts held-out sentences", "Como ele corta frases do texto reservado")),
         tag(
             "p",
             tr(
                 "Each colour is one token; point at one to see its number. An underlined letter took several tokens.",
-                "Cada cor é um token; aponte para um para ver o seu número. Uma letra sublinhada gastou vários tokens.",
+                "Cada cor é um token; aponte para um para ver o seu número. Uma letra sublinhada ocupa vários tokens.",
             ),
             class_="note",
         ),
