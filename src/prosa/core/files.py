@@ -129,7 +129,9 @@ def damage(folder: Path) -> str | None:
                 f"{name} tem {path.stat().st_size} bytes, e não {expected['bytes']}",
             )
         if sha256(path) != expected["sha256"]:
-            return tr(f"{name} was altered (checksum differs)", f"{name} foi alterado (a soma difere)")
+            return tr(
+                f"{name} was altered (checksum differs)", f"{name} foi alterado (a soma de verificação não confere)"
+            )
     return None
 
 

@@ -120,7 +120,7 @@ def read_position(path: Path) -> Position:
         raise UserError(
             tr(
                 f"{path / STATE} was written by another version of Prosa ({error}).",
-                f"{path / STATE} foi gravado por outra versão do Prosa ({error}).",
+                f"{path / STATE} foi gravado por outra versão da Prosa ({error}).",
             )
         ) from error
 
