@@ -46,8 +46,8 @@ FOLDS = (1024, 2560, 4096)  # where the held-out stretches of the training text 
 DISCOUNTS = ((0.4, 0.55, 0.75), (0.7, 0.8, 0.9), (0.8, 0.9, 0.95))  # tried for orders 1, 2 and 3
 LENGTH, ROWS, UNREAD = 64, 8, 0.15  # a training batch; share of the inputs that are hidden as "unseen"
 CONFIG = TrainConfig(
-    steps=200, batch_size=ROWS, lr=3e-3, weight_decay=0.3, betas=(0.9, 0.98), eval_every=0, checkpoint_every=0,
-    precision="float32", device="cpu",
+    steps=200, batch_size=ROWS, optimizer="adamw", lr=3e-3, embedding_lr=0.0, weight_decay=0.3, betas=(0.9, 0.98),
+    schedule="cosine", warmup=0.05, min_lr=0.1, checkpoint_every=200, precision="float32", device="cpu",
 )  # fmt: skip
 
 Ids = NDArray[np.int64]
