@@ -3,7 +3,7 @@
 import pytest
 
 from prosa.core.errors import UserError
-from prosa.train.budget import affordable_steps, with_steps
+from prosa.train.budget import affordable_steps, review_is_due, reviewed_steps, with_steps
 from prosa.train.config import TrainConfig
 
 
@@ -24,6 +24,32 @@ def test_looks_are_spread_over_the_run_unless_told() -> None:
     settled = with_steps(TrainConfig(eval_every=7), 1000)
     assert (settled.steps, settled.eval_every, settled.sample_every, settled.checkpoint_every) == (1000, 7, 200, 100)
     assert with_steps(TrainConfig(), 3).checkpoint_every == 1
+    assert (with_steps(TrainConfig(), 100).eval_every, with_steps(TrainConfig(), 1000).eval_every) == (25, 50)
+
+
+def test_the_review_comes_while_the_learning_rate_is_constant() -> None:
+    config = TrainConfig(minutes=10, decay_fraction=0.6)  # 600 s; the rate falls from 40 % of the steps on
+    assert not review_is_due(config, 39, 100, 89.0)
+    assert review_is_due(config, 39, 100, 90.0)
+    assert review_is_due(config, 40, 100, 1.0)
+    for never in (TrainConfig(steps=100), TrainConfig(minutes=0), TrainConfig(minutes=10, schedule="cosine")):
+        assert not review_is_due(never, 99, 100, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds", "epochs", "expected"),
+    [(40, 60.0, 0, 400), (40, 60.0, 2.5, 250), (10, 599.0, 0, 11), (10, 700.0, 0, 11)],  # 10 minutes
+)
+def test_the_review_goes_by_the_time_of_the_steps_done(step: int, seconds: float, epochs: float, expected: int) -> None:
+    assert reviewed_steps(TrainConfig(minutes=10, epochs=epochs), step, seconds, 100) == expected
+
+
+def test_an_estimate_made_on_a_busy_machine_is_put_right(tmp_path, run, make_settings, monkeypatch) -> None:
+    monkeypatch.setattr("prosa.train.dry_run.affordable_steps", lambda *a: 5)  # far too few
+    config = make_settings(steps=0, minutes=0.05, epochs=0.0, schedule="linear", decay_fraction=0.6)
+    result = run(tmp_path, config)
+    assert result.steps == result.resolved.steps > 5
+    assert result.resolved.reviewed
 
 
 def test_a_resumed_run_keeps_the_steps_it_settled(tmp_path, run, make_settings, make_batches, monkeypatch) -> None:

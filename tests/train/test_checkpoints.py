@@ -79,6 +79,7 @@ def test_what_is_in_a_checkpoint(tmp_path, run, make) -> None:
         "compile": False,
         "device": "cpu",
         "steps": 12,
+        "reviewed": True,
     }
     assert state["config"]["lr"] == 3e-3
     assert {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}

@@ -18,6 +18,10 @@ class Bar(Protocol):
         """``n`` more units are done; ``note`` is shown at the end of the line (a loss, a file name)."""
         ...
 
+    def resize(self, total: float) -> None:
+        """There are ``total`` units after all."""
+        ...
+
 
 def say(text: str) -> None:
     """A message to the user, on stderr (stdout is for results)."""
@@ -55,6 +59,9 @@ class _Plain:
         if now - self.last >= PLAIN_LINE_SECONDS:
             self.last = now
             self._line(now)
+
+    def resize(self, total: float) -> None:
+        self.total = total
 
     def close(self) -> None:
         self._line(time.monotonic())
@@ -111,5 +118,8 @@ def _rich(label: str, total: float | None, unit: str, done: float) -> Iterator[B
                     bars.update(task, advance=n, note=note)
                 else:
                     bars.update(task, advance=n)
+
+            def resize(self, total: float) -> None:
+                bars.update(task, total=total)
 
         yield _Rich()

@@ -7,11 +7,11 @@ from typing import Any
 from prosa.data.shards import TokenFolder
 from prosa.train.config import TrainConfig
 
-MAX_WINDOWS = 256  # enough for a curve; the final figure is of all held-out documents (``prosa evaluate``)
+MAX_WINDOWS = 64  # enough for a curve; the final figure is of all held-out documents (``prosa evaluate``)
 
 
 def validator(folder: TokenFolder, context: int, config: TrainConfig) -> Callable[[Any, int], dict[str, float]]:
-    """A function of model and step for ``train.fit``: mean loss over at most 256 held-out windows.
+    """A function of model and step for ``train.fit``: mean loss over at most 64 held-out windows.
 
     Bits per byte takes the bytes a token of the whole held-out split: exact for the whole, an estimate for a part.
     """

@@ -2,9 +2,11 @@
 
     steps = min(minutes / seconds a step, epochs x steps an epoch)
 
-The seconds of a step are those of the dry run's forward and backward pass plus a measured optimizer step; a share of
-the time is kept for validation, samples and checkpoints. The number is settled once, before step 1, and saved with
-every checkpoint: a resumed run, on whatever machine, ends at the same step.
+The seconds of a step are first those of the dry run's forward and backward pass plus a measured optimizer step; a share
+of the time is kept for validation, samples and checkpoints. A dry run of seconds may meet a busy machine, so the number
+is reviewed once, by the wall time of the steps done, while the learning rate is still constant and so does not depend
+on it. From then on it is settled and saved with every checkpoint: a resumed run, on whatever machine, ends at the same
+step.
 """
 
 import copy
@@ -21,6 +23,8 @@ from prosa.train.speed import synchronize
 
 LOOKING = 0.12  # share of the minutes kept for validation, samples and checkpoints
 VALIDATIONS, SAMPLES, CHECKPOINTS = 20, 5, 10  # over a run, when their "every" is 0
+LEAST_BETWEEN = 25  # steps between validations, when "every" is 0: they cost as much as several steps
+REVIEW_AFTER = 0.15  # of the minutes
 
 
 def affordable_steps(config: TrainConfig, seconds_per_step: float, steps_per_epoch: int) -> int:
@@ -48,16 +52,35 @@ def optimizer_seconds(model: nn.Module, config: TrainConfig) -> float:
     return seconds
 
 
+def review_is_due(config: TrainConfig, step: int, steps: int, seconds: float) -> bool:
+    """Whether ``steps``, an estimate, should now be set by experience.
+
+    After 15 % of the minutes, or where a linear schedule would begin to fall. Never with a cosine, which needs to know
+    the number from the first step on.
+    """
+    if config.steps or not config.minutes or config.schedule == "cosine":
+        return False
+    constant = 1 - config.decay_fraction if config.schedule == "linear" else 1.0
+    return seconds >= REVIEW_AFTER * config.minutes * 60 or step >= constant * steps
+
+
+def reviewed_steps(config: TrainConfig, step: int, seconds: float, steps_per_epoch: int) -> int:
+    """The steps that fit ``config.minutes`` when a step takes as long as the first ``step`` did, looks included."""
+    left = config.minutes * 60 - seconds
+    steps = step + max(1, int(left / (seconds / step)))
+    return min(steps, math.ceil(config.epochs * steps_per_epoch)) if config.epochs else steps
+
+
 def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
     """The configuration with its steps settled, and every "every" that was 0."""
 
-    def every(given: int, times: int) -> int:
-        return given or max(1, math.ceil(steps / times))
+    def every(given: int, times: int, least: int = 1) -> int:
+        return given or max(least, math.ceil(steps / times))
 
     return dataclasses.replace(
         config,
         steps=steps,
-        eval_every=every(config.eval_every, VALIDATIONS),
+        eval_every=every(config.eval_every, VALIDATIONS, LEAST_BETWEEN),
         sample_every=every(config.sample_every, SAMPLES),
         checkpoint_every=every(config.checkpoint_every, CHECKPOINTS),
     )

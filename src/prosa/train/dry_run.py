@@ -4,7 +4,6 @@ It changes nothing: gradients are dropped, the optimizer makes no step, torch's 
 """
 
 import dataclasses
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +40,8 @@ class Resolved:
     compile: bool
     device: str
     steps: int
+    reviewed: bool
+    """Whether ``steps`` is final: given, or set by the time of real steps (``budget.py``)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def dry_run(
         if not steps:
             a_step = tokens / speed + optimizer_seconds(model, config)
             steps = affordable_steps(config, a_step, steps_per_epoch)
-        resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps)
+        reviewed = known.reviewed if known else bool(config.steps)
+        resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps, reviewed)
         _report(memory, free, speed, (steps - steps_done) * tokens / speed, resolved)
         return DryRun(resolved, runner, memory, speed)
 
@@ -122,7 +124,10 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) -> float:
-    """Seconds of a forward and a backward pass: the median of up to five warm ones, in some three seconds."""
+    """Seconds of a forward and a backward pass: the best of up to five warm ones, in some three seconds.
+
+    The best, since whatever else the machine does can only make it slower.
+    """
     device = next(runner.parameters()).device
     times: list[float] = []
     while len(times) < 2 or (len(times) < 6 and sum(times) < 3):
@@ -132,7 +137,7 @@ def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) 
         times.append(time.perf_counter() - start)
         if times[0] > 5 and not isinstance(runner, Compiled):
             return times[0]
-    return statistics.median(times[1:])
+    return min(times[1:])
 
 
 def _precision(

@@ -23,7 +23,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.core.progress import Bar, progress, say
 from prosa.data.batches import Batch
-from prosa.train.budget import with_steps
+from prosa.train.budget import review_is_due, reviewed_steps, with_steps
 from prosa.train.checkpoint import Position, newest_good, save_checkpoint
 from prosa.train.config import TrainConfig
 from prosa.train.dry_run import DryRun, Resolved, dry_run
@@ -136,13 +136,13 @@ def fit(
         model.train()
         per_epoch = 0 if config.steps else batches.steps_per_epoch
         ready = dry_run(model, objective, first, optimizer, config, start.step, per_epoch, known)
-        config = with_steps(config, ready.resolved.steps)
+        asked, config = config, with_steps(config, ready.resolved.steps)
         position = replace(start, resolved=to_mapping(ready.resolved))
         log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))
         label, total = tr("training", "treino"), float(config.steps * first.inputs.numel())
         bar = stack.enter_context(progress(label, total, "tokens", position.tokens))
         interrupts = stack.enter_context(Interrupts())
-        run = _Run(model, objective, batches, config, folder, optimizer, ready, log, bar, validate, sample)
+        run = _Run(model, objective, batches, asked, config, folder, optimizer, ready, log, bar, validate, sample)
         position, path = run.steps(position, interrupts)
     lines = read_metrics(folder / METRICS)
     return TrainResult(
@@ -153,7 +153,7 @@ def fit(
         validation=_last(lines, "validation"),
         checkpoint=path,
         resumed_from=None if resumed is None else start.step,
-        resolved=ready.resolved,
+        resolved=Resolved(**position.resolved),
     )
 
 
@@ -168,7 +168,9 @@ class _Run:
     model: nn.Module
     objective: Objective
     batches: StepBatches
+    asked: TrainConfig
     config: TrainConfig
+    """``asked`` with its steps settled, as far as they are."""
     folder: Path
     optimizer: Optimizer
     ready: DryRun
@@ -179,7 +181,7 @@ class _Run:
 
     def steps(self, position: Position, interrupts: Interrupts) -> tuple[Position, Path]:
         """Train to the end, or until interrupted."""
-        config, context = self.config, self.batches.at(0).inputs.shape[1]
+        context = self.batches.at(0).inputs.shape[1]
         device = next(self.model.parameters()).device
         dtype = torch.bfloat16 if self.ready.resolved.precision == "bfloat16" else torch.float32
         share = flops_per_token(self.model, context) / matmul_peak(device, dtype)
@@ -189,7 +191,10 @@ class _Run:
         if not path.is_dir():  # the beginning
             self._look(0, last=True)
             path = self._save(position)
-        while position.step < config.steps:
+        while position.step < self.config.steps:
+            if position.step and not position.resolved["reviewed"]:
+                position = self._review(position)
+            config = self.config
             step, before = position.step + 1, time.perf_counter()
             batch = self.batches.at(step - 1)
             losses, norm = self._step(step, batch)
@@ -227,6 +232,17 @@ class _Run:
                 )
                 raise KeyboardInterrupt
         return position, path
+
+    def _review(self, position: Position) -> Position:
+        """Set the number of steps by the time that those done took, when that is due; the checkpoint keeps it."""
+        if not review_is_due(self.asked, position.step, self.config.steps, position.seconds):
+            return position
+        steps = reviewed_steps(self.asked, position.step, position.seconds, self.batches.steps_per_epoch)
+        self.config = with_steps(self.asked, steps)
+        self.bar.resize(steps * position.tokens / position.step)
+        position = replace(position, resolved={**position.resolved, "steps": steps, "reviewed": True})
+        self._save(position)
+        return position
 
     def _step(self, step: int, batch: Batch) -> tuple[Losses, float]:
         """One optimizer step; the losses and the norm of the gradient before clipping."""
