@@ -192,7 +192,7 @@ def test_size_and_depth_flags_are_not_overruled_by_the_default_recipe(tiny_run: 
     for name, flags, layers, width in (
         ("a", ["--model.depth", "2"], 2, 128),
         ("b", ["--model.size", "medium"], 6, 384),
-        ("c", [], 4, 256),
+        ("c", [], 4, 128),
     ):
         assert main([*argv, "--out", str(tmp_path / name), "--model.context", "16", *flags]) == 0
         config = json.loads((tmp_path / name / "base" / "config.json").read_text())

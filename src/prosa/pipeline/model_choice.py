@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class ModelChoice:
     """A size by name or by depth, and what differs from it; 0 and "auto" leave a part as the size has it."""
 
-    size: str = "small"
+    size: str = "tiny"
     """tiny, small, medium, large, xlarge; gpt2-124m to gpt2-1558m, gpt3-125m to gpt3-175b, llama-7b to llama-65b."""
     depth: int = 0
     """In place of a size: the number of layers; the width is 64 times as much."""

@@ -23,7 +23,7 @@ class TrainConfig:
     """With steps 0: how long training may take, by the measured speed. 0: no limit."""
     epochs: float = 8.0
     """With steps 0: the most passes over the text. 0: no limit."""
-    batch_size: int = 8
+    batch_size: int = 16
     """Sequences a step, over the whole step (accumulated micro-batches included)."""
     micro_batch: int = 0
     """Sequences computed at once; a divisor of batch_size. 0: as many as the memory takes."""
