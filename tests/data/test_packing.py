@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prosa.data.packing import document_numbers, join_documents, pack_rows
+from prosa.data.packing import document_numbers, pack_rows
 from prosa.data.windows import growing_pairs
 
 EOT = 50256
@@ -43,12 +43,6 @@ def test_documents_of_the_published_batch() -> None:
         [0] * 8 + [1, 1],
         [0] * 10,
     ]
-
-
-def test_joined_documents() -> None:
-    assert join_documents([[1, 2], [3], []], 9).tolist() == [1, 2, 9, 3, 9, 9]
-    assert join_documents([[1, 2], [3]], None).tolist() == [1, 2, 3]
-    assert join_documents([], 9).tolist() == []
 
 
 @given(st.lists(st.integers(0, 25), max_size=15), st.integers(1, 12))

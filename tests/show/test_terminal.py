@@ -169,3 +169,16 @@ def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:
 
     terminal.show_checks([Check()])
     assert cells(capsys.readouterr().out)[-1] == ["!", "GPU", "none", "get [bold]one[/]"]
+
+
+def test_what_to_do_next_can_be_pasted_where_the_shell_does_not_find_prosa(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = Plain({"vocab_size": 9, "kind": "bpe", "folder": "x"})
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [".venv/bin/prosa", "build"])
+    terminal.show_tokenizer(trained)
+    assert "  .venv/bin/prosa tokenizer show --tokenizer x" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["/usr/lib/python/pytest/__main__.py"])  # called from Python
+    terminal.show_tokenizer(trained)
+    assert "  prosa tokenizer show --tokenizer x" in capsys.readouterr().out

@@ -14,13 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def join_documents(documents: Iterable[Sequence[int]], end_of_text: int | None) -> NDArray[np.int64]:
-    """One stream of ids, (n,) int64: every document followed by ``end_of_text`` (when there is one)."""
-    ending = [] if end_of_text is None else [end_of_text]
-    parts = [np.asarray([*document, *ending], dtype=np.int64) for document in documents]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-
 def pack_rows(documents: Iterable[Sequence[int]], length: int, end_of_text: int) -> Iterator[NDArray[np.int64]]:
     """Full rows of ``length + 1`` ids, int64, one after the other; what does not fill the last row is not returned.
 

@@ -1,6 +1,8 @@
 """What the commands print on stdout for people: tables, coloured pieces, and what to do next."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +124,7 @@ def show_tokenizer(trained: Jsonable) -> None:
         Text(tr(f"{kind} tokenizer of {n} tokens in {folder}", f"Tokenizador {kind} de {n} tokens em {folder}"))
     )
     example = tr("Once upon a time", "Era uma vez")
-    _commands(console, shlex.join(["prosa", "tokenizer", "show", "--tokenizer", str(folder), example]))
+    _commands(console, shlex.join([_program(), "tokenizer", "show", "--tokenizer", str(folder), example]))
 
 
 def show_tokens(index: Mapping[str, Any]) -> None:
@@ -229,9 +231,9 @@ def show_build(built: Built) -> None:
     prompt = next((sample["prompt"] for sample in built.samples if sample["prompt"]), example)
     _commands(
         console,
-        shlex.join(["prosa", "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),
-        shlex.join(["prosa", "report", folder]),
-        shlex.join(["prosa", "evaluate", folder, "--text", tr("another-text.txt", "outro-texto.txt")]),
+        shlex.join([_program(), "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),
+        shlex.join([_program(), "report", folder]),
+        shlex.join([_program(), "evaluate", folder, "--text", tr("another-text.txt", "outro-texto.txt")]),
     )
 
 
@@ -255,3 +257,9 @@ def _commands(console: Console, *lines: str) -> None:
     console.print(Text("\n" + tr("Next:", "E agora:")))
     for line in lines:
         console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _program() -> str:
+    """``prosa``, or, where the shell does not find that (after ``make demo``, say), the path it was called by."""
+    called = Path(sys.argv[0])
+    return "prosa" if shutil.which("prosa") or called.stem != "prosa" else str(called)
