@@ -1,6 +1,7 @@
 """The run folder, and that stages in a row are stages one by one."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_run_that_exists_is_refused_and_left_alone(
 ) -> None:
     before = sha256(tiny_run / "base" / "model.safetensors")
     assert main(["build", str(samples / "machado"), "--out", str(tiny_run)]) == 2
-    assert "already exists" in capsys.readouterr().err
+    assert re.search(r"already exists\.\n.*--resume auto.*--force", capsys.readouterr().err)
     assert sha256(tiny_run / "base" / "model.safetensors") == before
 
 

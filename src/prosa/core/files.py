@@ -182,13 +182,14 @@ def is_complete(folder: Path) -> bool:
     return (folder / COMPLETE).is_file()
 
 
-def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = (), resumable: bool = False) -> None:
     """See that a result may be written to ``folder``; changes nothing.
 
     It must be new or empty; with ``force`` it may also hold what Prosa made, never anything else.
 
     Args:
         inputs: what is read to make the result; ``folder`` may be none of it, nor hold any of it.
+        resumable: the command that asks has ``--resume``, which the advice then names.
 
     Raises:
         UserError: it is taken, it is no folder, or replacing it would delete an input or what Prosa did not make.
@@ -208,9 +209,11 @@ def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> Non
     if not folder.is_dir():
         raise UserError(tr(f"{folder} is a file, not a folder.", f"{folder} é um arquivo, não uma pasta."))
     if not force:
+        go_on = tr("Add --resume auto to go on with it. ", "Acrescente --resume auto para continuar. ")
         raise UserError(
             tr(f"{folder} already exists.", f"{folder} já existe."),
-            tr(
+            (go_on if resumable else "")
+            + tr(
                 "Choose another --out, or add --force to replace it.",
                 "Escolha outro --out, ou acrescente --force para substituir.",
             ),
@@ -222,13 +225,13 @@ def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> Non
         )
 
 
-def claim(folder: Path, *, force: bool, inputs: Iterable[Path] = ()) -> None:
+def claim(folder: Path, *, force: bool, inputs: Iterable[Path] = (), resumable: bool = False) -> None:
     """Make ``folder`` ready for a new result, emptying it where ``check_free`` allows that.
 
     Raises:
         UserError: as ``check_free``, or it cannot be made.
     """
-    check_free(folder, force=force, inputs=inputs)
+    check_free(folder, force=force, inputs=inputs, resumable=resumable)
     try:
         if folder.exists():
             shutil.rmtree(folder)
