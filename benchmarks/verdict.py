@@ -16,7 +16,7 @@ Discounts and mixture weights come from cross-validation inside the training tex
 held out in turn. The model's size and number of steps were chosen in the same way. Nothing is fitted on the targets.
 
 Measured (2 cores of a Zen 5 server, shared): trigram 5.702, with the caches 5.626, GPT alone 6.37 to 6.61, all mixed
-**5.566 ± 0.011** over seeds 0, 1, 2 (5.564, 5.577, 5.556). The spread is that of seeds; 512 targets of one story say
+**5.565 ± 0.011** over seeds 0, 1, 2 (5.563, 5.577, 5.556). The spread is that of seeds; 512 targets of one story say
 nothing of other texts.
 """
 

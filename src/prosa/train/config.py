@@ -18,9 +18,9 @@ class TrainConfig:
     """
 
     steps: int = 0
-    """Optimizer steps. 0: as many as minutes and epochs allow, settled before the first one."""
+    """Optimizer steps. 0: as many as minutes and epochs allow, by the measured speed."""
     minutes: float = 8.0
-    """With steps 0: how long training may take, by the measured speed. 0: no limit."""
+    """With steps 0: how long training may take. 0: no limit."""
     epochs: float = 8.0
     """With steps 0: the most passes over the text. 0: no limit."""
     batch_size: int = 16
