@@ -15,7 +15,7 @@ used. What is measured is a mixture (``prosa.evaluate.mixture``) of
 Discounts and mixture weights come from cross-validation inside the training text: three stretches of 512 tokens are
 held out in turn. The model's size and number of steps were chosen in the same way. Nothing is fitted on the targets.
 
-Measured (2 cores of a Zen 5 server, shared): trigram 5.702, with the caches 5.626, GPT alone 6.37 to 6.61, all mixed
+Measured (2 cores of a shared server): trigram 5.702, with the caches 5.626, GPT alone 6.36 to 6.61, all mixed
 **5.565 ± 0.011** over seeds 0, 1, 2 (5.563, 5.577, 5.556). The spread is that of seeds; 512 targets of one story say
 nothing of other texts.
 """

@@ -94,6 +94,19 @@ def test_a_run_that_exists_is_refused_and_left_alone(
     assert main(["build", str(samples / "machado"), "--out", str(tiny_run)]) == 2
     assert re.search(r"already exists\.\n.*--resume auto.*--force", capsys.readouterr().err)
     assert sha256(tiny_run / "base" / "model.safetensors") == before
+    assert main(["pretrain", "--data", str(tiny_run), "--out", str(tiny_run)]) == 2
+    assert "--resume auto" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_not_offered_to_be_resumed(
+    tmp_path: Path, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.doc").write_text("mine", encoding="utf-8")
+    assert main(["build", str(samples / "machado"), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "already exists" in said
+    assert "--resume" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
 
 
 def test_resume_skips_what_is_done_and_refuses_another_recipe(

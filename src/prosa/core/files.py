@@ -189,7 +189,7 @@ def check_free(folder: Path, *, force: bool, inputs: Iterable[Path] = (), resuma
 
     Args:
         inputs: what is read to make the result; ``folder`` may be none of it, nor hold any of it.
-        resumable: the command that asks has ``--resume``, which the advice then names.
+        resumable: it holds a run that ``--resume`` can go on with, which the advice then names.
 
     Raises:
         UserError: it is taken, it is no folder, or replacing it would delete an input or what Prosa did not make.

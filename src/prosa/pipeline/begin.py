@@ -40,7 +40,7 @@ def begin(out: Path, recipe: Recipe, resume: Resume, force: bool) -> None:
             tr("Leave --resume out, or use --resume auto.", "Omita --resume, ou use --resume auto."),
         )
     if resume == "no" or not there:
-        claim(out, force=force, inputs=recipe.paths, resumable=resume == "no")
+        claim(out, force=force, inputs=recipe.paths, resumable=there)
     else:
         _check_recipe(out, recipe)
         _check_inputs(out, inputs)

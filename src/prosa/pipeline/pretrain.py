@@ -109,7 +109,7 @@ def pretrain(
         folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
     )
     if resume == "no":
-        claim(base, force=force, inputs=[data], resumable=True)
+        claim(base, force=force, inputs=[data], resumable=(base / RESOLVED).is_file())
     (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
     layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(
