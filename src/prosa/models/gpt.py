@@ -1,13 +1,18 @@
 """The decoder: a language model that reads left to right and predicts each next token.
 
-One model, two shapes:
+One model, three shapes:
 
 - ``classic`` is GPT-2 (Radford et al. 2019): LayerNorm, positions added to the embeddings (learned, or sinusoidal, or
   none), MLP with GELU, biases everywhere;
 - ``modern`` is Qwen3 (2025), and Llama without its QK-norm: RMSNorm, rotary positions, QK-norm, SwiGLU, grouped
-  key-value heads, no biases.
+  key-value heads, no biases;
+- ``speedrun`` learns more in the same minutes and is no architecture that other programs have: the modern shape with
+  squared ReLU, norms without weights (one more after the embedding), sharper attention, matrices that add to the
+  stream zero at first, two learned scalars a layer, and capped logits (from Jordan et al.'s modded-nanogpt and
+  Karpathy's nanochat, 2024-26; the cap is Gemma 2's, arXiv 2408.00118).
 
     x = embedding[ids] (+ positions);  x = block(x), n_layer times;  logits = head(norm(x))
+    speedrun:  x0 = norm(embedding[ids]);  x = block(keep[l] x + again[l] x0);  logits = 15 tanh(head(norm(x)) / 15)
 
 The head is the embedding itself when ``tied``. Shapes: B batch, T tokens, C = d_model, V = vocab_size.
 """
@@ -25,13 +30,15 @@ from prosa.models.gpt_config import GPTConfig
 from prosa.nn.attention import Attention, document_mask
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
-from prosa.nn.feedforward import MLP, SwiGLU
+from prosa.nn.feedforward import MLP, SquaredReLU, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import positions_in_documents, rotation, sinusoidal
 
 __all__ = ["GPT", "INIT_STD", "GPTConfig", "fixed_positions", "too_long"]
 
 INIT_STD = 0.02
+LOGIT_CAP = 15.0
+SHARPNESS = 1.44  # queries and keys of the speedrun shape are 1.2 times as long
 
 
 class GPT(nn.Module):
@@ -55,6 +62,9 @@ class GPT(nn.Module):
         self.norm = _norm(config)
         if not config.tied:
             self.unembedding = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        if config.shape == "speedrun":
+            self.start_norm = _norm(config)
+            self.keep, self.again = (nn.Parameter(torch.empty(config.n_layer)) for _ in range(2))
         self.initialise()
 
     @torch.no_grad()
@@ -62,8 +72,12 @@ class GPT(nn.Module):
         """Draw the weights anew from torch's generator: normal(0, 0.02), biases 0, norms 1.
 
         What adds to the residual stream is drawn smaller, 0.02 / sqrt(2 n_layer), so that the stream's variance does
-        not grow with depth (Radford et al. 2019, 2.3).
+        not grow with depth (Radford et al. 2019, 2.3). In the speedrun shape it is zero, the others are uniform with
+        deviation 1 / sqrt(C), and the untied head is zero, so that the first loss is ln(vocab_size).
         """
+        if self.config.shape == "speedrun":
+            self._initialise_speedrun()
+            return
         for name, parameter in self.named_parameters():
             if name.endswith(".bias"):
                 nn.init.zeros_(parameter)
@@ -73,6 +87,18 @@ class GPT(nn.Module):
                 nn.init.normal_(parameter, std=INIT_STD / math.sqrt(2 * self.config.n_layer))
             else:
                 nn.init.normal_(parameter, std=INIT_STD)
+
+    def _initialise_speedrun(self) -> None:
+        bound = math.sqrt(3 / self.config.d_model)
+        for name, parameter in self.named_parameters():
+            if name == "embedding.weight":
+                nn.init.normal_(parameter, std=INIT_STD if self.config.tied else 0.5)
+            elif name == "keep":
+                nn.init.ones_(parameter)
+            elif parameter.ndim == 1 or name.endswith(("out.weight", "down.weight", "unembedding.weight")):
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.uniform_(parameter, -bound, bound)
 
     def forward(
         self,
@@ -87,7 +113,8 @@ class GPT(nn.Module):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits from hidden states: (..., C) -> (..., V)."""
-        return F.linear(hidden, self.embedding.weight if self.config.tied else self.unembedding.weight)
+        logits = F.linear(hidden, self.embedding.weight if self.config.tied else self.unembedding.weight)
+        return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP) if self.config.shape == "speedrun" else logits
 
     def hidden(
         self,
@@ -136,8 +163,11 @@ class GPT(nn.Module):
                 x_BTC = x_BTC + fixed_positions(where_BT, self.config.d_model).to(x_BTC.dtype)
             case "rotary":
                 by = rotation(where_BT, self.config.head_dim, self.config.rope_theta)
-        x_BTC = self.dropout(x_BTC)
+        x_BTC = self.dropout(self.start_norm(x_BTC) if self.config.shape == "speedrun" else x_BTC)
+        start_BTC = x_BTC
         for layer, block in enumerate(self.blocks):
+            if self.config.shape == "speedrun":
+                x_BTC = torch.addcmul(self.again[layer] * start_BTC, self.keep[layer], x_BTC)
             store = None if cache is None else partial(cache.store, layer, positions_BT)
             x_BTC = block(x_BTC, by, mask, store)
         hidden_BTC: Tensor = self.norm(x_BTC)
@@ -169,8 +199,9 @@ def too_long(tokens: int, context: int) -> UserError:
 
 
 def _norm(config: GPTConfig) -> nn.Module:
-    kind = LayerNorm if config.shape == "classic" else RMSNorm
-    return kind(config.d_model, config.norm_eps)
+    if config.shape == "classic":
+        return LayerNorm(config.d_model, config.norm_eps)
+    return RMSNorm(config.d_model, config.norm_eps, weight=config.shape == "modern")
 
 
 def _block(config: GPTConfig) -> Block:
@@ -183,6 +214,8 @@ def _block(config: GPTConfig) -> Block:
         qk_norm=bool(config.qk_norm),
         norm_eps=config.norm_eps,
         dropout=config.dropout,
+        norm_weight=config.shape != "speedrun",
+        sharpness=SHARPNESS if config.shape == "speedrun" else 1.0,
     )
-    feedforward = (MLP if config.shape == "classic" else SwiGLU)(config.d_model, config.d_ff)
+    feedforward = {"classic": MLP, "modern": SwiGLU, "speedrun": SquaredReLU}[config.shape](config.d_model, config.d_ff)
     return Block(_norm(config), attention, _norm(config), feedforward, config.dropout)

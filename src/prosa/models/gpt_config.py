@@ -23,24 +23,26 @@ class GPTConfig:
     n_kv_head: int = 0  # key-value heads; 0: n_head
     head_dim: int = 0  # width of a head; 0: d_model / n_head
     d_ff: int = 0  # width of the feed-forward layer; 0: 4 d_model, or (modern) 8/3 d_model up to a multiple of 32
-    shape: Literal["classic", "modern"] = "modern"
-    positions: Literal["auto", "learned", "sinusoidal", "none", "rotary"] = "auto"  # auto: learned, or (modern) rotary
-    qk_norm: bool | None = None  # norm queries and keys; None: yes if modern
-    tied: bool = True  # the head is the embedding
+    shape: Literal["classic", "modern", "speedrun"] = "modern"
+    positions: Literal["auto", "learned", "sinusoidal", "none", "rotary"] = "auto"  # auto: rotary, or (classic) learned
+    qk_norm: bool | None = None  # norm queries and keys; None: yes unless classic
+    tied: bool | None = None  # the head is the embedding; None: yes unless speedrun
     dropout: float = 0.0  # on embeddings, attention weights and what each half of a block adds
-    norm_eps: float = 0.0  # 0: 1e-5, or (modern) 1e-6
-    rope_theta: float = 10000.0  # base of the rotary angles
+    norm_eps: float = 0.0  # 0: 1e-6, or (classic) 1e-5
+    rope_theta: float = 0.0  # base of the rotary angles; 0: 10000, or (speedrun) 1000
 
     def __post_init__(self) -> None:
-        modern = self.shape == "modern"
+        classic, modern = self.shape == "classic", self.shape == "modern"
         fits = self.n_head > 0 and self.d_model % self.n_head == 0
         worked_out = {
             "n_kv_head": self.n_kv_head or self.n_head,
             "head_dim": self.head_dim or (self.d_model // self.n_head if fits else 0),
             "d_ff": self.d_ff or (math.ceil(8 * self.d_model / 3 / 32) * 32 if modern else 4 * self.d_model),
-            "positions": ("rotary" if modern else "learned") if self.positions == "auto" else self.positions,
-            "qk_norm": modern if self.qk_norm is None else self.qk_norm,
-            "norm_eps": self.norm_eps or (1e-6 if modern else 1e-5),
+            "positions": ("learned" if classic else "rotary") if self.positions == "auto" else self.positions,
+            "qk_norm": not classic if self.qk_norm is None else self.qk_norm,
+            "tied": self.shape != "speedrun" if self.tied is None else self.tied,
+            "norm_eps": self.norm_eps or (1e-5 if classic else 1e-6),
+            "rope_theta": self.rope_theta or (1000.0 if self.shape == "speedrun" else 10000.0),
         }
         for name, value in worked_out.items():
             object.__setattr__(self, name, value)
@@ -81,7 +83,7 @@ def _head_problems(c: GPTConfig) -> list[str]:
         f"use n_head {_nearest_divisor(c.d_model, c.n_head)}, or d_model {multiple}",
         f"use n_head {_nearest_divisor(c.d_model, c.n_head)}, ou d_model {multiple}",
     )
-    if c.head_dim < 1 or (c.shape == "modern" and not c.qk_norm and c.d_model % c.n_head):
+    if c.head_dim < 1 or (c.shape != "classic" and not c.qk_norm and c.d_model % c.n_head):
         found.append(
             tr(
                 f"{c.n_head} heads do not divide d_model {c.d_model}: {offer}",
@@ -100,14 +102,14 @@ def _head_problems(c: GPTConfig) -> list[str]:
                 f"{c.n_head} cabeças de {c.head_dim} têm largura {inner}, e não d_model {c.d_model}: {offer}",
             )
         )
-    if c.shape == "modern" and c.head_dim % 2:
+    if c.shape != "classic" and c.head_dim % 2:
         found.append(
             tr(
                 f"head_dim {c.head_dim} is odd, rotary positions need it even: use head_dim {c.head_dim + 1}",
                 f"head_dim {c.head_dim} é ímpar, posições rotativas pedem par: use head_dim {c.head_dim + 1}",
             )
         )
-    if c.shape == "modern" and c.n_head % c.n_kv_head:
+    if c.shape != "classic" and c.n_head % c.n_kv_head:
         fitting = _nearest_divisor(c.n_head, c.n_kv_head)
         found.append(
             tr(
@@ -121,7 +123,7 @@ def _head_problems(c: GPTConfig) -> list[str]:
 def _shape_problems(c: GPTConfig) -> list[str]:
     """What only the other shape has."""
     found = []
-    fitting = ("rotary",) if c.shape == "modern" else ("learned", "sinusoidal", "none")
+    fitting = ("learned", "sinusoidal", "none") if c.shape == "classic" else ("rotary",)
     if c.positions not in fitting:
         names = ", ".join(fitting)
         found.append(

@@ -4,22 +4,28 @@ The key ``prosa`` holds what the architecture has no field for: which positions 
 the fingerprint of the tokenizer whose ids the model knows (no part of its shape).
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from prosa.core.config import from_mapping
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 from prosa.models.gpt import INIT_STD, GPTConfig
 from prosa.tokenizers.protocol import Tokenizer
 
+SPEEDRUN = "prosa-speedrun"  # no architecture of transformers: our own field names
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 
 
 def to_config(config: GPTConfig, *, tokenizer: Tokenizer | None, dtype: torch.dtype) -> dict[str, Any]:
     """``config.json`` for this shape; the tokenizer's end of text both begins and ends a text."""
     end_of_text = None if tokenizer is None else tokenizer.end_of_text
+    if config.shape == "speedrun":
+        own = {"prosa": {} if tokenizer is None else {"tokenizer": tokenizer.fingerprint}}
+        return {"model_type": SPEEDRUN, "eos_token_id": end_of_text, **dataclasses.asdict(config), **own}
     model_type = "gpt2" if config.shape == "classic" else "qwen3" if config.qk_norm else "llama"
     common = {
         "architectures": [ARCHITECTURES[model_type]],
@@ -124,10 +130,15 @@ def from_config(mapping: Mapping[str, Any], where: str) -> GPTConfig:
         UserError: another architecture, an option that ours lacks, or a field that is missing or not a number.
     """
     model_type = mapping.get("model_type")
-    if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
-        raise unknown(tr(f"model_type in {where}", f"model_type em {where}"), str(model_type), ARCHITECTURES)
+    known = (*ARCHITECTURES, SPEEDRUN)
+    if not isinstance(model_type, str) or model_type not in known:
+        raise unknown(tr(f"model_type in {where}", f"model_type em {where}"), str(model_type), known)
     fields = _Fields(mapping, where)
-    config = _from_gpt2(fields) if model_type == "gpt2" else _from_modern(fields, model_type)
+    if model_type == SPEEDRUN:
+        own = {field.name for field in dataclasses.fields(GPTConfig)}
+        config = from_mapping(GPTConfig, {name: value for name, value in mapping.items() if name in own}, where)
+    else:
+        config = _from_gpt2(fields) if model_type == "gpt2" else _from_modern(fields, model_type)
     try:
         config.check()
     except UserError as error:

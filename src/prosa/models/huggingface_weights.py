@@ -5,6 +5,7 @@
 | classic                  | ``gpt2``       | linear weights transposed (Conv1D); queries, keys and values in one     |
 | modern                   | ``qwen3``      | names only                                                              |
 | modern without QK-norm   | ``llama``      | names only                                                              |
+| speedrun                 | ``prosa-speedrun`` | nothing: no other program has it                                    |
 
 Sinusoidal positions, or none, become GPT-2's position table: the values they have, or zeros.
 """
@@ -57,6 +58,9 @@ class _Part:
 def _layout(config: GPTConfig) -> dict[str, _Part]:
     """The Hugging Face name of every tensor of this shape → how it is made of ours."""
     parts: dict[str, _Part] = {}
+    if config.shape == "speedrun":
+        with torch.device("meta"):
+            return {name: _Part((name,)) for name in GPT(config).state_dict()}
     if config.shape == "classic":
         parts["transformer.wte.weight"] = _Part(("embedding.weight",))
         if config.positions == "learned":

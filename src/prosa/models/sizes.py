@@ -90,7 +90,7 @@ class ParameterCount:
     embeddings: int  # tokens and, when learned, positions
     attention: int
     feed_forward: int
-    norms: int
+    norms: int  # and, in the speedrun shape, its scalars
     head: int  # 0 when tied
 
     @property
@@ -115,12 +115,13 @@ def count_parameters(config: GPTConfig) -> ParameterCount:
         norm = 2 * d
     else:
         attention = 2 * d * (c.n_head + c.n_kv_head) * c.head_dim
-        feed_forward = 3 * d * c.d_ff
+        feed_forward = (3 if c.shape == "modern" else 2) * d * c.d_ff
         norm = d
+    norms = norm + c.n_layer * (2 * norm + (2 * c.head_dim if c.qk_norm else 0))
     return ParameterCount(
         embeddings=c.vocab_size * d + (c.context * d if c.positions == "learned" else 0),
         attention=c.n_layer * attention,
         feed_forward=c.n_layer * feed_forward,
-        norms=norm + c.n_layer * (2 * norm + (2 * c.head_dim if c.qk_norm else 0)),
+        norms=2 * c.n_layer if c.shape == "speedrun" else norms,
         head=0 if c.tied else c.vocab_size * d,
     )

@@ -12,6 +12,7 @@ head h uses key-value head h // G.
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -49,14 +50,21 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, scale
     return scores.softmax(dim=-1)
 
 
-def attend(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+def attend(
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    v_BKSD: Tensor,
+    mask: Tensor | None = None,
+    dropout: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
     """Attention's output (B, H, T, D), by whichever of two equal ways is faster here. For masks see the file's top."""
     queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
-    plain = _plain_is_faster(q_BHTD, keys)
-    if mask is None and queries > 1 and (plain or queries < keys):
+    scale = 1 / math.sqrt(q_BHTD.shape[3]) if scale is None else scale
+    if _plain_is_faster(q_BHTD, keys):
+        return _attend_plainly(q_BHTD, k_BKSD, v_BKSD, mask, dropout, scale)
+    if mask is None and 1 < queries < keys:
         mask = causal_mask(queries, keys, q_BHTD.device)[None, None]
-    if plain:
-        return _attend_plainly(q_BHTD, k_BKSD, v_BKSD, mask, dropout)
     return F.scaled_dot_product_attention(
         q_BHTD,
         k_BKSD,
@@ -64,6 +72,7 @@ def attend(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None =
         attn_mask=mask,
         dropout_p=dropout,
         is_causal=mask is None and queries > 1,
+        scale=scale,
         enable_gqa=q_BHTD.shape[1] > k_BKSD.shape[1],
     )
 
@@ -74,17 +83,37 @@ def _plain_is_faster(q_BHTD: Tensor, keys: int) -> bool:
     return q_BHTD.device.type == "cpu" and (q_BHTD.shape[2] == 1 or keys <= few)
 
 
-def _attend_plainly(q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+def _attend_plainly(
+    q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None, dropout: float, scale: float
+) -> Tensor:
     """The formula. The queries of a group stand in one matrix, so that keys and values are not repeated."""
-    kv_heads = k_BKSD.shape[1]
-    groups = q_BHTD.shape[1] // kv_heads
-    q_BKND = q_BHTD.reshape(q_BHTD.shape[0], kv_heads, -1, q_BHTD.shape[3])  # N = G * T
+    batch, kv_heads, keys, width = k_BKSD.shape
+    groups, queries = q_BHTD.shape[1] // kv_heads, q_BHTD.shape[2]
+    q_BKND = q_BHTD.reshape(batch, kv_heads, -1, width)  # N = G * T
     if mask is not None and groups > 1:
         mask = mask.expand(-1, groups, -1, -1).flatten(1, 2)[:, None]  # (B, 1, N, S)
-    weights = attention_weights(q_BKND, k_BKSD, mask).to(v_BKSD.dtype)
+    if mask is None and queries > 1 and groups == 1 and k_BKSD.dtype == q_BHTD.dtype:  # causal, in one pass
+        make = _make_causal_bias if torch.compiler.is_compiling() else _causal_bias
+        bias = make(queries, keys, q_BHTD.device, q_BHTD.dtype)
+        scores = torch.baddbmm(bias, q_BKND.flatten(0, 1), k_BKSD.flatten(0, 1).mT, alpha=scale)
+        weights = scores.softmax(dim=-1).view(batch, kv_heads, queries, keys)
+    else:
+        if mask is None and queries > 1:
+            mask = causal_mask(queries, keys, q_BHTD.device).repeat(groups, 1)
+        weights = attention_weights(q_BKND, k_BKSD, mask, scale=scale)
+    weights = weights.to(v_BKSD.dtype)
     if dropout > 0:
         weights = F.dropout(weights, dropout)
     return (weights @ v_BKSD).view(q_BHTD.shape)
+
+
+def _make_causal_bias(queries: int, keys: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """``causal_mask`` as what is added to the scores, (1, T, S): 0 where a query may look, else -inf."""
+    bias = torch.zeros(queries, keys, device=device, dtype=dtype)
+    return bias.masked_fill_(~causal_mask(queries, keys, device), -torch.inf)[None]
+
+
+_causal_bias = lru_cache(maxsize=8)(_make_causal_bias)
 
 
 class Attention(nn.Module):
@@ -101,16 +130,25 @@ class Attention(nn.Module):
         qk_norm: bool,
         norm_eps: float,
         dropout: float,
+        norm_weight: bool = True,
+        sharpness: float = 1.0,
     ) -> None:
+        """The parts.
+
+        Args:
+            norm_weight: whether the norms of queries and keys have weights.
+            sharpness: what the scores are multiplied by, beside 1 / sqrt(D).
+        """
         super().__init__()
         self.head_dim = head_dim
+        self.scale = sharpness / math.sqrt(head_dim)
         self.dropout = dropout
         self.q = nn.Linear(d_model, n_head * head_dim, bias=bias)
         self.k = nn.Linear(d_model, n_kv_head * head_dim, bias=bias)
         self.v = nn.Linear(d_model, n_kv_head * head_dim, bias=bias)
         self.out = nn.Linear(n_head * head_dim, d_model, bias=bias)
-        self.q_norm = RMSNorm(head_dim, norm_eps) if qk_norm else None
-        self.k_norm = RMSNorm(head_dim, norm_eps) if qk_norm else None
+        self.q_norm = RMSNorm(head_dim, norm_eps, weight=norm_weight) if qk_norm else None
+        self.k_norm = RMSNorm(head_dim, norm_eps, weight=norm_weight) if qk_norm else None
 
     def forward(
         self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None, store: Store | None = None
@@ -130,6 +168,6 @@ class Attention(nn.Module):
         if by is not None:
             q_BHTD, k_BKTD = rotate(q_BHTD, by), rotate(k_BKTD, by)
         k_BKSD, v_BKSD = (k_BKTD, v_BKTD) if store is None else store(k_BKTD, v_BKTD)
-        out_BHTD = attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0)
+        out_BHTD = attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0, self.scale)
         out_BTC: Tensor = self.out(out_BHTD.transpose(1, 2).flatten(2))
         return out_BTC

@@ -2,8 +2,12 @@
 
 MLP (GPT-2):               down(gelu(up(x))), GELU by its tanh approximation (Hendrycks & Gimpel 2016)
 SwiGLU (Shazeer 2020):     down(silu(gate(x)) * up(x))
+ReLU² (So et al. 2021):    down(max(0, up(x))²)
 """
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,3 +39,33 @@ class SwiGLU(nn.Module):
         """(..., C) -> (..., C)."""
         y: Tensor = self.down(F.silu(self.gate(x)) * self.up(x))
         return y
+
+
+class SquaredReLU(nn.Module):
+    """Two linear layers without biases and a squared ReLU between them (Primer, arXiv 2109.08668)."""
+
+    def __init__(self, d_model: int, d_ff: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(d_model, d_ff, bias=False)
+        self.down = nn.Linear(d_ff, d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        h = self.up(x)
+        y: Tensor = self.down(F.relu(h).square() if torch.compiler.is_compiling() else _ReluSquared.apply(h))
+        return y
+
+
+class _ReluSquared(torch.autograd.Function):
+    """max(0, x)², of which only max(0, x) is kept for the gradient, 2 max(0, x)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = x.clamp(min=0)
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return torch.mul(g, positive).mul_(2)

@@ -14,6 +14,8 @@ Angles are computed in float32 from the positions at every call (no tables to ke
 Shapes: B batch, T tokens, C model width, D head width.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -45,9 +47,32 @@ def rotation(positions_BT: Tensor, size: int, base: float) -> Rotation:
 def rotate(x_BHTD: Tensor, by: Rotation) -> Tensor:
     """Turn each pair (x[i], x[i + D/2]) of every head by its position's angle. Shape and dtype stay."""
     cos, sin = by
+    if x_BHTD.device.type == "cpu" and not torch.compiler.is_compiling():
+        turned: Tensor = _Turn.apply(x_BHTD, cos.to(x_BHTD.dtype), sin.to(x_BHTD.dtype))  # type: ignore[no-untyped-call]
+        return turned
     first, second = x_BHTD.chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return (x_BHTD * cos + turned * sin).to(x_BHTD.dtype)
+    return (x_BHTD * cos + torch.cat((-second, first), dim=-1) * sin).to(x_BHTD.dtype)
+
+
+def _turn(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    half = x.shape[-1] // 2
+    out = x * cos
+    out[..., :half].addcmul_(x[..., half:], sin[..., half:], value=-sign)
+    out[..., half:].addcmul_(x[..., :half], sin[..., :half], value=sign)
+    return out
+
+
+class _Turn(torch.autograd.Function):
+    """``rotate`` without its copies; the gradient is turned back by the same angle."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(x, cos, sin, 1)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        return _turn(g, *ctx.saved_tensors, -1), None, None
 
 
 def positions_in_documents(documents_BT: Tensor) -> Tensor:

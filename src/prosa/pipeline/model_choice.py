@@ -21,8 +21,9 @@ class ModelChoice:
     """In place of a size: the number of layers; the width is 64 times as much."""
     context: int = 256
     """Longest text the model reads at once, in tokens; 0: the size's own."""
-    shape: Literal["auto", "classic", "modern"] = "auto"
-    """classic: GPT-2 (LayerNorm, GELU, biases); modern: Qwen3 (RMSNorm, rotary positions, QK-norm, SwiGLU)."""
+    shape: Literal["auto", "classic", "modern", "speedrun"] = "auto"
+    """classic: GPT-2 (LayerNorm, GELU, biases); modern: Qwen3 (RMSNorm, rotary positions, QK-norm, SwiGLU); speedrun:
+    learns faster, and only Prosa opens it."""
     n_layer: int = 0
     """Layers."""
     d_model: int = 0
@@ -30,13 +31,13 @@ class ModelChoice:
     n_head: int = 0
     """Query heads."""
     n_kv_head: int = 0
-    """Key-value heads (modern): a divisor of n_head."""
+    """Key-value heads (not classic): a divisor of n_head."""
     head_dim: int = 0
     """Width of a head."""
     d_ff: int = 0
     """Width of the feed-forward layer."""
     positions: Literal["auto", "learned", "sinusoidal", "none", "rotary"] = "auto"
-    """learned, sinusoidal or none (classic); rotary (modern)."""
+    """learned, sinusoidal or none (classic); rotary (the others)."""
     tied: Literal["auto", "yes", "no"] = "auto"
     """Whether the output layer is the embedding table."""
     dropout: float = 0.0
@@ -75,6 +76,8 @@ class ModelChoice:
                 "qk_norm": None,
                 "norm_eps": 0.0,
                 "positions": "auto",
+                "tied": None if shape == "speedrun" else base.tied,
+                "rope_theta": 0.0 if shape == "speedrun" else base.rope_theta,
             }
             given = worked_out | given
         config: GPTConfig = dataclasses.replace(base, shape=shape, **given)

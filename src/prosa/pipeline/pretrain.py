@@ -145,6 +145,7 @@ def pretrain(
         steps=result.steps,
         micro_batch=result.resolved.micro_batch,
         precision=result.resolved.precision,
+        workers=result.resolved.workers,
         compile=result.resolved.compile,
     )
     write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))

@@ -53,6 +53,9 @@ class TrainConfig:
     """Largest norm of the gradient; a longer one is scaled down to it. 0: no clipping."""
     precision: PrecisionName = "auto"
     """What the model computes in (the weights are float32). auto: bfloat16 where it is measured to be faster."""
+    workers: int = 0
+    """On a CPU, threads that share the rows of a micro-batch instead of every product. 0: where measured to be faster;
+    1: none."""
     compile: bool | Literal["auto"] = False
     """torch.compile, where a C++ compiler is found. auto: only when the run is long enough to repay it."""
     activation_checkpointing: bool = False
@@ -91,7 +94,7 @@ def _problems(c: TrainConfig) -> list[str]:
 
     for name in ("batch_size", "loss_chunk", "keep_checkpoints", "log_every"):
         check(getattr(c, name) >= 1, name, "at least 1", "pelo menos 1")
-    for name in ("steps", "micro_batch", "eval_every", "sample_every", "checkpoint_every", "seed"):
+    for name in ("steps", "micro_batch", "workers", "eval_every", "sample_every", "checkpoint_every", "seed"):
         check(getattr(c, name) >= 0, name, "0 or more", "0 ou mais")
     for name in ("lr", "muon_lr"):
         check(0 < getattr(c, name) < math.inf, name, "a number above 0", "um número acima de 0")

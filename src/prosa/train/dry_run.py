@@ -23,10 +23,12 @@ from prosa.train.memory import Memory, estimate, free_memory
 from prosa.train.objectives import Objective
 from prosa.train.optimizers import Optimizer
 from prosa.train.speed import synchronize
-from prosa.train.step import Precision, accumulate, rows
+from prosa.train.step import Precision, rows
+from prosa.train.workers import Workers, can_share_rows, gradients
 from prosa.train.wrapping import Compiled, missing_for_compile
 
 PROBE_TOKENS = 2048
+SHARED_UP_TO = 50_000_000  # parameters: products of a larger model keep all cores busy, and its gradients are many
 BFLOAT16_GAIN = 1.2  # a smaller gain is within the noise, and not worth the digits
 COMPILE_PAYS_AFTER = 300.0  # seconds of training; compiling takes up to 35
 
@@ -42,6 +44,8 @@ class Resolved:
     steps: int
     reviewed: bool
     """Whether ``steps`` is final: given, or set by the time of real steps (``budget.py``)."""
+    workers: int = 1
+    """Threads that share a micro-batch's rows (``workers.py``); 1: the model computes with all cores as one."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,22 @@ def dry_run(
         free = free_memory(device)
         if free is not None:
             _check_fixed(model, optimizer, free)
-        precision = known.precision if known else _precision(model, objective, batch, config, device)
+        precision, workers = known.precision if known else config.precision, known.workers if known else config.workers
+        if workers > 1 and not (device.type == "cpu" and can_share_rows(model)):
+            raise UserError(
+                tr(
+                    f"train.workers is {workers}: threads share rows only on a CPU, without dropout and without "
+                    "activation_checkpointing.",
+                    f"train.workers é {workers}: threads só dividem linhas em CPU, sem dropout e sem "
+                    "activation_checkpointing.",
+                ),
+                tr("Use train.workers 1, or 0.", "Use train.workers 1, ou 0."),
+            )
+        if precision == "auto" or not workers:
+            precision, workers = _way(model, objective, batch, config, device)
         model.zero_grad(set_to_none=True)
         memory = estimate(model, objective, batch, optimizer, precision, config.loss_chunk)
+        memory = dataclasses.replace(memory, weights=memory.weights + _twin_bytes(model, precision, workers))
         model.zero_grad(set_to_none=True)
         wanted = known.micro_batch if known else config.micro_batch
         memory = _fit(memory, free, config, wanted)
@@ -92,22 +109,24 @@ def dry_run(
             part = rows(batch, 0, memory.micro_batch, device)
             return part.inputs.numel() / _time(runner, objective, part, precision)
 
-        runner: Any = model
-        speed, compiled = tokens_per_second(model), False
+        runner: Any = Workers(model, workers, precision) if workers > 1 else model
+        speed, compiled = tokens_per_second(runner), False
         wish = known.compile if known else config.compile
         tokens = config.batch_size * context
         given = known.steps if known else config.steps
         seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
         if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
-            attempt = _compiled(model, device, tokens_per_second)
+            attempt = _compiled(model, device, workers, precision, tokens_per_second)
             if attempt is not None:
+                if isinstance(runner, Workers):
+                    runner.close()
                 (runner, speed), compiled = attempt, True
         steps = given
         if not steps:
             a_step = tokens / speed + optimizer_seconds(model, config)
             steps = affordable_steps(config, a_step, steps_per_epoch)
         reviewed = known.reviewed if known else bool(config.steps)
-        resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps, reviewed)
+        resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps, reviewed, workers)
         _report(memory, free, speed, (steps - steps_done) * tokens / speed, resolved)
         return DryRun(resolved, runner, memory, speed)
 
@@ -128,37 +147,64 @@ def _time(runner: Any, objective: Objective, part: Batch, precision: Precision) 
 
     The best, since whatever else the machine does can only make it slower.
     """
-    device = next(runner.parameters()).device
+    device = part.inputs.device
     times: list[float] = []
     while len(times) < 2 or (len(times) < 6 and sum(times) < 3):
         start = time.perf_counter()
-        accumulate(runner, objective, part, micro_batch=len(part.inputs), precision=precision, seed=0, step=0)
+        gradients(runner, objective, part, micro_batch=len(part.inputs), precision=precision, seed=0, step=0)
         synchronize(device)
         times.append(time.perf_counter() - start)
-        if times[0] > 5 and not isinstance(runner, Compiled):
+        if times[0] > 5 and not _is_compiled(runner):
             return times[0]
     return min(times[1:])
 
 
-def _precision(
+def _is_compiled(runner: Any) -> bool:
+    return isinstance(runner.runner if isinstance(runner, Workers) else runner, Compiled)
+
+
+def _way(
     model: nn.Module, objective: Objective, batch: Batch, config: TrainConfig, device: torch.device
-) -> Precision:
-    if config.precision != "auto":
-        return config.precision
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    part = rows(batch, 0, max(1, min(len(batch.inputs), PROBE_TOKENS // batch.inputs.shape[1])), device)
-    slow, fast = (_time(model, objective, part, p) for p in ("float32", "bfloat16"))
-    return "bfloat16" if fast * BFLOAT16_GAIN < slow else "float32"
+) -> tuple[Precision, int]:
+    """Precision and workers, what is "auto" of them by measuring: on a CPU all four ways on the same few rows."""
+    if device.type != "cpu":
+        known = config.precision != "auto"
+        half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return config.precision if known else "bfloat16" if half else "float32", 1  # type: ignore[return-value]
+    precisions: list[Precision] = ["float32", "bfloat16"] if config.precision == "auto" else [config.precision]
+    numbers = [config.workers] if config.workers else [1]
+    shared = min(torch.get_num_threads(), len(batch.inputs))
+    small = sum(p.numel() for p in model.parameters()) <= SHARED_UP_TO
+    if not config.workers and shared > 1 and small and can_share_rows(model):
+        numbers.append(shared)
+    part = rows(batch, 0, max(shared, min(len(batch.inputs), PROBE_TOKENS // batch.inputs.shape[1])), device)
+    seconds: dict[tuple[Precision, int], float] = {}
+    for precision in precisions:
+        for number_ in numbers:
+            with Workers(model, number_, precision) as workers:
+                seconds[precision, number_] = _time(
+                    model if number_ == 1 else workers, objective, part, precision
+                ) * (BFLOAT16_GAIN if precision == "bfloat16" else 1.0)
+    return min(seconds, key=lambda way: seconds[way])
 
 
-def _compiled(model: nn.Module, device: torch.device, speed_of: Any) -> tuple[Compiled, float] | None:
-    """The compiled model and its speed; None, with a message, where compiling does not work."""
+def _twin_bytes(model: nn.Module, precision: Precision, workers: int) -> int:
+    """What threads that share rows add: a gradient each, and in bfloat16 the weights they read."""
+    if workers == 1:
+        return 0
+    half = precision == "bfloat16"
+    return sum(p.numel() for p in model.parameters()) * ((2 if half else 4) * workers + 2 * half)
+
+
+def _compiled(
+    model: nn.Module, device: torch.device, workers: int, precision: Precision, speed_of: Any
+) -> tuple[Any, float] | None:
+    """What computes with the compiled model, and its speed; None, with a message, where compiling does not work."""
     why = missing_for_compile(device)
     if why is None:
         say(tr("compiling the model (up to a minute)…", "compilando o modelo (até um minuto)…"))
         try:
-            runner = Compiled(model)
+            runner = Workers(model, workers, precision, compiled=True) if workers > 1 else Compiled(model)
             return runner, speed_of(runner)
         except Exception as error:  # whatever a broken tool chain raises: training goes on without it
             why = str(error).strip().partition("\n")[0]
@@ -223,6 +269,8 @@ def _too_big(what: str, free: int, hint: str) -> UserError:
 def _report(memory: Memory, free: int | None, speed: float, seconds: float, resolved: Resolved) -> None:
     room = "" if free is None else tr(f", {size(free)} free", f", {size(free)} livres")
     how = f"{resolved.device}, {resolved.precision}" + (", torch.compile" if resolved.compile else "")
+    if resolved.workers > 1:
+        how += tr(f", {resolved.workers} threads", f", {resolved.workers} threads")
     say(
         tr(
             f"dry run ({how}, micro-batch {resolved.micro_batch}): {memory.describe()}{room}; "

@@ -1,11 +1,11 @@
-"""AdamW (Loshchilov & Hutter, arXiv 1711.05101) and Muon (kellerjordan.github.io/posts/muon), as torch has them.
+"""AdamW (Loshchilov & Hutter, arXiv 1711.05101), as torch has it, and Muon (``muon.py``).
 
 Four roles of parameters, by where they are in the model:
     embedding   tables of ``nn.Embedding``            AdamW at embedding_lr, no decay
     vector      norms, biases, scalars (below 2-D)    AdamW at lr, no decay
     hidden      matrices of the blocks (a ModuleList) AdamW or Muon, decay
     output      other matrices, an untied head        AdamW at lr, decay
-Muon steps along the momentum made orthogonal by five quintic Newton-Schulz steps; it is meant for hidden matrices only.
+Muon is meant for hidden matrices only.
 The state is kept by parameter name, so that a checkpoint is plain named tensors.
 """
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.train.config import TrainConfig
+from prosa.train.muon import Muon
 
 ROLES = ("embedding", "vector", "hidden", "output")
 
@@ -69,7 +70,7 @@ class Optimizer:
             fused = next(model.parameters()).device.type in ("cpu", "cuda")
             self.parts.append(torch.optim.AdamW(adam, betas=config.betas, eps=1e-8, fused=fused))
         if muon:
-            self.parts.append(torch.optim.Muon(muon, momentum=0.95, nesterov=True))
+            self.parts.append(Muon(muon))
         self._peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
 
     def set_lr(self, factor: float) -> None:
@@ -85,7 +86,7 @@ class Optimizer:
 
     def state_bytes(self) -> int:
         """Bytes the state will take once there is one: two moments for AdamW, one momentum for Muon."""
-        copies = [1 if isinstance(part, torch.optim.Muon) else 2 for part in self.parts]
+        copies = [1 if isinstance(part, Muon) else 2 for part in self.parts]
         return sum(
             n * p.numel() * p.element_size()
             for n, part in zip(copies, self.parts, strict=True)

@@ -26,6 +26,7 @@ SETTLED_BY = {
     "micro_batch",
     "batch_size",
     "precision",
+    "workers",
     "compile",
     "device",
     "activation_checkpointing",

@@ -26,11 +26,16 @@ def missing_for_compile(device: torch.device) -> str | None:
 
 
 class Compiled:
-    """A model whose ``hidden`` is compiled; all else is the model's own. The model itself stays as it was."""
+    """A model whose ``hidden`` is compiled; all else is the model's own. The model itself stays as it was.
 
-    def __init__(self, model: nn.Module) -> None:
+    Args:
+        threads: CPU threads that the compiled code uses; 0: all.
+    """
+
+    def __init__(self, model: nn.Module, threads: int = 0) -> None:
         self._model = model
-        self.hidden: Callable[..., Tensor] = torch.compile(model.hidden)  # type: ignore[arg-type]
+        options = {"cpp.threads": threads} if threads else None
+        self.hidden: Callable[..., Tensor] = torch.compile(model.hidden, options=options)  # type: ignore[arg-type]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)

@@ -1,0 +1,84 @@
+"""Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon): momentum made orthogonal, for hidden matrices.
+
+    b = 0.95 b + 0.05 g;  u = 0.95 b + 0.05 g (Nesterov);  p = p - lr sqrt(max(1, rows / columns)) orthogonal(u)
+
+``orthogonal`` is the nearest matrix whose singular values are 1, or nearly (0.7 to 1.2), by five Newton-Schulz steps:
+with x = u / |u|, A = x x^T:  x = 3.4445 x + (-4.7750 A + 2.0315 A^2) x.
+
+torch's own Muon does the same a matrix at a time. Here matrices of equal shape go through as one batch, of which a small
+model's many small products are several times as fast on a CPU and on a GPU.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+A, B, C = 3.4445, -4.7750, 2.0315
+STEPS = 5
+MOMENTUM = 0.95
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon with decoupled weight decay; parameters are matrices.
+
+    Args:
+        groups: parameter groups, each with its ``lr`` and ``weight_decay``.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
+        super().__init__(groups, {"lr": 0.02, "weight_decay": 0.0})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update the parameters that have a gradient; the momentum is kept under ``momentum_buffer``."""
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if not parameters:
+                continue
+            gradients = [p.grad for p in parameters]
+            buffers = [self._buffer(p) for p in parameters]
+            torch._foreach_lerp_(buffers, gradients, 1 - MOMENTUM)
+            updates = torch._foreach_lerp(gradients, buffers, MOMENTUM)
+            if group["weight_decay"]:
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+            for same in _by_shape(parameters):
+                rows, columns = parameters[same[0]].shape
+                steps = orthogonal(torch.stack([updates[i] for i in same]))
+                scale = -group["lr"] * max(1.0, rows / columns) ** 0.5
+                torch._foreach_add_([parameters[i] for i in same], list(steps.unbind()), alpha=scale)
+
+    def _buffer(self, p: nn.Parameter) -> Tensor:
+        state = self.state[p]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(p)
+        buffer: Tensor = state["momentum_buffer"]
+        return buffer
+
+
+def _by_shape(parameters: list[nn.Parameter]) -> list[list[int]]:
+    """Indices of parameters of equal shape, in the order of their first."""
+    groups: dict[torch.Size, list[int]] = {}
+    for i, p in enumerate(parameters):
+        groups.setdefault(p.shape, []).append(i)
+    return list(groups.values())
+
+
+def orthogonal(matrices_NRC: Tensor) -> Tensor:
+    """Each matrix of a batch made nearly orthogonal: (N, R, C) -> (N, R, C), in its dtype; a zero one stays zero."""
+    tall = matrices_NRC.shape[-2] > matrices_NRC.shape[-1]
+    x = matrices_NRC.mT if tall else matrices_NRC
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    if _has_bfloat16(x.device):
+        x = x.bfloat16()
+    for _ in range(STEPS):
+        gram = x @ x.mT
+        polynomial = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+        x = torch.baddbmm(x, polynomial, x, beta=A)
+    return (x.mT if tall else x).to(matrices_NRC.dtype)
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are faster than in float32 there; five steps do not need more digits."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())

@@ -1,0 +1,139 @@
+"""Threads that share the rows of a micro-batch: data parallelism inside one process, on a CPU.
+
+Of a small model every product is too short to be split among cores: they wait for each other more than they compute.
+So each thread takes some of the rows through the whole model alone, and the gradients are added up in a fixed order: the
+result does not depend on which thread was faster. All read the same weights. In bfloat16 these are a copy, made anew from
+the float32 weights at every step; embedding tables stay float32, since their gradients are sums over many tokens.
+
+Not for a model with dropout (its draws would come in the threads' order) or with recomputed blocks.
+"""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prosa.data.batches import Batch
+from prosa.train.objectives import Objective
+from prosa.train.step import Losses, Precision, accumulate, micro_batches, rows
+from prosa.train.wrapping import Compiled
+
+Gradients = list[Tensor | None]
+
+
+class Workers:
+    """A model as ``number`` threads compute with it.
+
+    Args:
+        model: on the CPU; its weights are read at the beginning of every ``accumulate``.
+        compiled: compute with ``torch.compile``; the first call compiles.
+    """
+
+    def __init__(self, model: nn.Module, number: int, precision: Precision, *, compiled: bool = False) -> None:
+        self.model, self.number = model, number
+        self.twin = model if precision == "float32" else _in_bfloat16(model)
+        self.runner: Any = Compiled(self.twin, threads=1) if compiled else self.twin
+        self._all_threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,))
+        self._warm = not compiled
+
+    def accumulate(self, objective: Objective, batch: Batch, *, micro_batch: int) -> Losses:
+        """``step.accumulate`` for this model: adds the gradient of the sum of the losses to the model's ``.grad``."""
+        theirs, ours = list(self.twin.parameters()), list(self.model.parameters())
+        if self.twin is not self.model:
+            self.twin.train(self.model.training)
+            with torch.no_grad():
+                torch._foreach_copy_(theirs, ours)
+        total, targets = 0.0, 0
+        extra: dict[str, float] = {}
+        for part in micro_batches(batch, micro_batch, torch.device("cpu")):
+            share = -(-len(part.inputs) // self.number)
+            parts = [rows(part, i, i + share, torch.device("cpu")) for i in range(0, len(part.inputs), share)]
+            if not self._warm:  # one thread compiles for all
+                self._pool.submit(self._gradients, objective, parts[0], theirs).result()
+                self._warm = True
+            done = [self._pool.submit(self._gradients, objective, p, theirs) for p in parts]
+            for future in done:
+                loss, count, more, gradients = future.result()
+                _add(ours, gradients)
+                total, targets = total + loss, targets + count
+                extra = {name: extra.get(name, 0.0) + value for name, value in more.items()}
+        return Losses(total, targets, extra)
+
+    def _gradients(
+        self, objective: Objective, part: Batch, parameters: list[nn.Parameter]
+    ) -> tuple[float, int, dict[str, float], Gradients]:
+        loss, count, more = objective(self.runner, part)
+        gradients: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
+        return float(loss.detach()), count, more, list(gradients)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+        torch.set_num_threads(self._all_threads)  # what threads that are still to come begin with
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def gradients(
+    runner: Any, objective: Objective, batch: Batch, *, micro_batch: int, precision: Precision, seed: int, step: int
+) -> Losses:
+    """``step.accumulate`` by whatever computes: the model, compiled or not, or threads."""
+    if isinstance(runner, Workers):
+        return runner.accumulate(objective, batch, micro_batch=micro_batch)
+    return accumulate(runner, objective, batch, micro_batch=micro_batch, precision=precision, seed=seed, step=step)
+
+
+def can_share_rows(model: nn.Module) -> bool:
+    """Whether threads give what one gives: no dropout, no recomputed blocks."""
+    dropout = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
+    return not dropout and not any("forward" in vars(m) for m in model.modules())
+
+
+def _add(parameters: list[nn.Parameter], gradients: Gradients) -> None:
+    """Add to ``.grad``, in float32."""
+    with torch.no_grad():
+        there = [(p.grad, g) for p, g in zip(parameters, gradients, strict=True) if p.grad is not None and g is not None]
+        if there:
+            torch._foreach_add_([old for old, _ in there], [new.to(old.dtype) for old, new in there])
+        for p, g in zip(parameters, gradients, strict=True):
+            if p.grad is None and g is not None:
+                p.grad = g.to(p.dtype)
+
+
+def _in_bfloat16(model: nn.Module) -> nn.Module:
+    """A copy that computes in bfloat16, with the model's own embedding tables."""
+    tables = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
+    twin = copy.deepcopy(model, dict(tables))
+    for module in list(twin.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Embedding):
+                setattr(module, name, _Table(child))
+    for p in twin.parameters():
+        if id(p) not in tables:
+            p.data = p.data.bfloat16()
+    return twin
+
+
+class _Table(nn.Module):
+    """An embedding whose table is float32 and whose vectors are bfloat16."""
+
+    def __init__(self, table: nn.Embedding) -> None:
+        super().__init__()
+        self.table = table
+
+    @property
+    def weight(self) -> Tensor:
+        """The table as a tied head uses it."""
+        return self.table.weight.bfloat16()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(...) -> (..., C) bfloat16."""
+        return F.embedding(ids, self.table.weight).bfloat16()
