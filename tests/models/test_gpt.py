@@ -21,6 +21,7 @@ SHAPES = {
     "modern": MODERN,
     "one kv head, untied": dataclasses.replace(MODERN, n_kv_head=1, tied=False),
     "llama": dataclasses.replace(MODERN, qk_norm=False, n_kv_head=4),
+    "speedrun": dataclasses.replace(MODERN, shape="speedrun", tied=None, rope_theta=0.0),
 }
 
 

@@ -136,6 +136,19 @@ def test_a_round_trip_changes_nothing(case: tuple[GPT, str], tmp_path: Path) -> 
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@torch.no_grad()
+def test_the_speedrun_shape_goes_and_comes_back_and_only_here(tmp_path: Path) -> None:
+    model = GPT(dataclasses.replace(MODERN, shape="speedrun", tied=None))
+    shake(model)
+    save_model(model, tmp_path)
+    again = load_model(tmp_path)
+    assert again.config == model.config
+    assert torch.equal(again(IDS), model(IDS))
+    assert float(model(IDS).abs().max()) < 15  # capped
+    with pytest.raises(ValueError, match="prosa-speedrun"):
+        transformers.AutoConfig.from_pretrained(tmp_path)
+
+
 def test_bfloat16_weights_stay_bfloat16(tmp_path: Path) -> None:
     model = GPT(MODERN).to(torch.bfloat16)
     save_model(model, tmp_path)
@@ -295,8 +308,8 @@ def test_an_altered_tensor_is_refused_by_name(folder: Path) -> None:
         ({"layer_norm_epsilon": None, "resid_pdrop": "x"}, ["config.json", "expected a number"]),
         ({"activation_function": "relu"}, ["config.json", "activation_function 'relu' is not supported"]),
         ({"model_type": "gpt-2"}, ["config.json", "Did you mean 'gpt2'"]),
-        ({"model_type": None}, ["config.json", "gpt2, llama, qwen3"]),
-        ({"model_type": ["gpt2"]}, ["config.json", "gpt2, llama, qwen3"]),
+        ({"model_type": None}, ["config.json", "gpt2, llama, prosa-speedrun, qwen3"]),
+        ({"model_type": ["gpt2"]}, ["config.json", "gpt2, llama, prosa-speedrun, qwen3"]),
         ({"prosa": {"positions": ["learned"]}}, ["config.json", "positions"]),
         ({"prosa": ["learned"], "tie_word_embeddings": [1], "n_head": [4]}, ["n_head is [4], expected a whole"]),
         ({"prosa": {"positions": "sinusoidal"}}, ["model.safetensors", "does not hold sinusoidal positions"]),

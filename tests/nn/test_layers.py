@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from prosa.nn.attention import Attention
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
-from prosa.nn.feedforward import MLP, SwiGLU
+from prosa.nn.feedforward import MLP, SquaredReLU, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 
 
@@ -34,6 +34,23 @@ def test_rms_norm(x: Tensor) -> None:
         norm.weight.copy_(torch.arange(8.0))
     torch.testing.assert_close(norm(x), x / (x.square().mean(-1, keepdim=True) + 0.1).sqrt() * torch.arange(8.0))
     assert norm(x.bfloat16()).dtype == torch.bfloat16
+    assert list(RMSNorm(8, weight=False).parameters()) == []
+
+
+@pytest.mark.parametrize("weight", [True, False])
+def test_rms_norm_in_training_has_torch_s_values_and_gradients(x: Tensor, weight: bool) -> None:
+    norm, x64 = RMSNorm(8, eps=0.1, weight=weight).double(), x.double().requires_grad_()
+    if norm.weight is not None:
+        with torch.no_grad():
+            norm.weight.copy_(torch.arange(8.0))
+    expected = torch.nn.functional.rms_norm(x64, (8,), norm.weight, 0.1)
+    torch.testing.assert_close(norm(x64), expected, rtol=1e-6, atol=1e-6)  # its lengths are float32
+    parameters = [x64, *norm.parameters()]
+    g = torch.randn_like(expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(norm(x64), parameters, g), torch.autograd.grad(expected, parameters, g), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_feed_forward_layers(x: Tensor) -> None:
@@ -45,6 +62,10 @@ def test_feed_forward_layers(x: Tensor) -> None:
     g = x @ glu.gate.weight.T
     torch.testing.assert_close(glu(x), (g * torch.sigmoid(g) * (x @ glu.up.weight.T)) @ glu.down.weight.T)
     assert all("bias" not in name for name, _ in glu.named_parameters())
+    relu = SquaredReLU(8, 12)
+    expected = (x @ relu.up.weight.T).clamp(min=0) ** 2 @ relu.down.weight.T
+    torch.testing.assert_close(relu(x), expected)
+    assert torch.autograd.gradcheck(relu.double(), x.double().requires_grad_())
 
 
 def test_a_block_adds_to_the_stream_what_it_makes_of_the_normed_stream(x: Tensor) -> None:

@@ -54,6 +54,12 @@ def test_rotation_keeps_lengths_and_products_depend_on_distance_only() -> None:
     assert abs(product(3, 1) - product(1, 3)) > 0.1
 
 
+def test_the_gradient_of_a_rotation_is_turned_back() -> None:
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    by = tuple(part.double() for part in rotation(torch.tensor([[0, 1, 5, 9]]), 6, 100.0))
+    assert torch.autograd.gradcheck(lambda x: rotate(x, by), x)
+
+
 def test_rotation_keeps_the_dtype() -> None:
     x = torch.randn(1, 2, 3, 8, dtype=torch.bfloat16)
     assert rotate(x, rotation(torch.arange(3)[None], 8, 10000.0)).dtype == torch.bfloat16

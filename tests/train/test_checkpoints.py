@@ -80,6 +80,7 @@ def test_what_is_in_a_checkpoint(tmp_path, run, make) -> None:
         "device": "cpu",
         "steps": 12,
         "reviewed": True,
+        "workers": 1,
     }
     assert state["config"]["lr"] == 3e-3
     assert {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}

@@ -175,10 +175,10 @@ def test_changed_settings_are_named(tmp_path, run, make_settings, capsys) -> Non
 
 def test_what_auto_became_is_kept(tmp_path, run, make_batches, make_settings, monkeypatch) -> None:
     config = make_settings(precision="auto")
-    monkeypatch.setattr("prosa.train.dry_run._precision", lambda *_: "bfloat16")
+    monkeypatch.setattr("prosa.train.dry_run._way", lambda *_: ("bfloat16", 1))
     with pytest.raises(_Stop):
         run(tmp_path, config, batches=_StopAt(make_batches(), 6))
-    monkeypatch.setattr("prosa.train.dry_run._precision", lambda *_: "float32")
+    monkeypatch.setattr("prosa.train.dry_run._way", lambda *_: ("float32", 1))
     assert run(tmp_path, config, resume=True).resolved.precision == "bfloat16"
 
 
@@ -351,7 +351,7 @@ def test_without_a_compiler_training_goes_on(tmp_path, run, make_settings, monke
 
 
 def test_a_compiler_that_fails_is_no_worse_than_none(tmp_path, run, make_settings, monkeypatch, capsys) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("g++: internal error\nand more")
 
     monkeypatch.setattr("prosa.train.dry_run.missing_for_compile", lambda _: None)

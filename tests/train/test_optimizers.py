@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from prosa.core.errors import UserError
+from prosa.train.muon import Muon
 from prosa.train.optimizers import Optimizer, roles
 
 
@@ -69,6 +70,35 @@ def test_muon_moves_hidden_matrices_along_an_orthogonal_step(make, make_settings
     # Adam's first step is lr * sign(gradient)
     torch.testing.assert_close(moved["embedding.weight"].abs().mean(), torch.tensor(1e-3), rtol=1e-3, atol=0)
     assert {key.rpartition("/")[2] for key in optimizer.state()} == {"step", "exp_avg", "exp_avg_sq", "momentum_buffer"}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_muon_is_torch_s(threads: int) -> None:
+    torch.set_num_threads(threads)
+    shapes = [(8, 8)] * 5 + [(12, 8), (8, 12), (12, 8)]
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours, theirs = ([torch.nn.Parameter(p.clone()) for p in start] for _ in range(2))
+    muon = Muon([{"params": ours, "lr": 0.1, "weight_decay": 0.3}])
+    reference = torch.optim.Muon(theirs, lr=0.1, weight_decay=0.3, momentum=0.95, nesterov=True)
+    for _ in range(4):
+        for a, b in zip(ours, theirs, strict=True):
+            a.grad = torch.randn(a.shape, generator=generator)
+            b.grad = a.grad.clone()
+        muon.step()
+        reference.step()
+    for a, b in zip(ours, theirs, strict=True):
+        assert torch.equal(muon.state[a]["momentum_buffer"], reference.state[b]["momentum_buffer"])
+        torch.testing.assert_close(a, b, rtol=0, atol=4 * 0.1 * 1.3 * 0.02)  # both round to bfloat16, in other places
+
+
+def test_a_matrix_without_gradient_stays_as_it_is_under_muon() -> None:
+    moved, zero, none = (torch.nn.Parameter(torch.ones(3, 3)) for _ in range(3))
+    moved.grad, zero.grad = torch.randn(3, 3), torch.zeros(3, 3)
+    Muon([{"params": [moved, zero, none], "lr": 0.1, "weight_decay": 0.0}]).step()
+    assert not torch.equal(moved, torch.ones(3, 3))
+    assert torch.equal(zero, torch.ones(3, 3))
+    assert torch.equal(none, torch.ones(3, 3))
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])

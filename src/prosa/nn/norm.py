@@ -56,7 +56,7 @@ class _UnitRMS(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
         r = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
         y = x * r
         ctx.save_for_backward(y, r)

@@ -118,8 +118,6 @@ def dry_run(
         if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
             attempt = _compiled(model, device, workers, precision, tokens_per_second)
             if attempt is not None:
-                if isinstance(runner, Workers):
-                    runner.close()
                 (runner, speed), compiled = attempt, True
         steps = given
         if not steps:
@@ -181,10 +179,9 @@ def _way(
     seconds: dict[tuple[Precision, int], float] = {}
     for precision in precisions:
         for number_ in numbers:
-            with Workers(model, number_, precision) as workers:
-                seconds[precision, number_] = _time(
-                    model if number_ == 1 else workers, objective, part, precision
-                ) * (BFLOAT16_GAIN if precision == "bfloat16" else 1.0)
+            runner = Workers(model, number_, precision) if number_ > 1 else model
+            least = BFLOAT16_GAIN if precision == "bfloat16" else 1.0
+            seconds[precision, number_] = least * _time(runner, objective, part, precision)
     return min(seconds, key=lambda way: seconds[way])
 
 

@@ -35,7 +35,7 @@ from prosa.train.resume import checkpoint_to_use, go_on
 from prosa.train.schedules import learning_rate_factor
 from prosa.train.speed import flops_per_token, matmul_peak, synchronize
 from prosa.train.step import Losses, normalise
-from prosa.train.workers import Workers, gradients
+from prosa.train.workers import gradients
 from prosa.train.wrapping import recomputing
 
 CHECKPOINTS = "checkpoints"
@@ -137,8 +137,6 @@ def fit(
         model.train()
         per_epoch = 0 if config.steps else batches.steps_per_epoch
         ready = dry_run(model, objective, first, optimizer, config, start.step, per_epoch, known)
-        if isinstance(ready.runner, Workers):
-            stack.callback(ready.runner.close)
         asked, config = config, with_steps(config, ready.resolved.steps)
         position = replace(start, resolved=to_mapping(ready.resolved))
         log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))

@@ -15,9 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from prosa.train.threads import each
+
 A, B, C = 3.4445, -4.7750, 2.0315
 STEPS = 5
 MOMENTUM = 0.95
+LARGE = 2**20  # entries of a matrix whose products keep all cores busy
 
 
 class Muon(torch.optim.Optimizer):
@@ -45,7 +48,7 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             for same in _by_shape(parameters):
                 rows, columns = parameters[same[0]].shape
-                steps = orthogonal(torch.stack([updates[i] for i in same]))
+                steps = _orthogonal_in_parts(torch.stack([updates[i] for i in same]))
                 scale = -group["lr"] * max(1.0, rows / columns) ** 0.5
                 torch._foreach_add_([parameters[i] for i in same], list(steps.unbind()), alpha=scale)
 
@@ -65,10 +68,18 @@ def _by_shape(parameters: list[nn.Parameter]) -> list[list[int]]:
     return list(groups.values())
 
 
+def _orthogonal_in_parts(matrices_NRC: Tensor) -> Tensor:
+    """``orthogonal``; on a CPU, small matrices are shared among threads."""
+    number = min(torch.get_num_threads(), len(matrices_NRC))
+    if matrices_NRC.device.type != "cpu" or number == 1 or matrices_NRC[0].numel() > LARGE:
+        return orthogonal(matrices_NRC)
+    return torch.cat(each(orthogonal, matrices_NRC.chunk(number), number))
+
+
 def orthogonal(matrices_NRC: Tensor) -> Tensor:
     """Each matrix of a batch made nearly orthogonal: (N, R, C) -> (N, R, C), in its dtype; a zero one stays zero."""
     tall = matrices_NRC.shape[-2] > matrices_NRC.shape[-1]
-    x = matrices_NRC.mT if tall else matrices_NRC
+    x = matrices_NRC.mT.contiguous() if tall else matrices_NRC
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     if _has_bfloat16(x.device):
         x = x.bfloat16()

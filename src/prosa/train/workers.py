@@ -9,8 +9,7 @@ Not for a model with dropout (its draws would come in the threads' order) or wit
 """
 
 import copy
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from prosa.data.batches import Batch
 from prosa.train.objectives import Objective
 from prosa.train.step import Losses, Precision, accumulate, micro_batches, rows
+from prosa.train.threads import each
 from prosa.train.wrapping import Compiled
 
 Gradients = list[Tensor | None]
@@ -36,13 +36,17 @@ class Workers:
         self.model, self.number = model, number
         self.twin = model if precision == "float32" else _in_bfloat16(model)
         self.runner: Any = Compiled(self.twin, threads=1) if compiled else self.twin
-        self._all_threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(number, initializer=torch.set_num_threads, initargs=(1,))
         self._warm = not compiled
 
     def accumulate(self, objective: Objective, batch: Batch, *, micro_batch: int) -> Losses:
         """``step.accumulate`` for this model: adds the gradient of the sum of the losses to the model's ``.grad``."""
         theirs, ours = list(self.twin.parameters()), list(self.model.parameters())
+
+        def one(part: Batch) -> tuple[float, int, dict[str, float], Gradients]:
+            loss, count, more = objective(self.runner, part)
+            found: Any = torch.autograd.grad(loss, theirs, allow_unused=True)
+            return float(loss.detach()), count, more, list(found)
+
         if self.twin is not self.model:
             self.twin.train(self.model.training)
             with torch.no_grad():
@@ -53,33 +57,13 @@ class Workers:
             share = -(-len(part.inputs) // self.number)
             parts = [rows(part, i, i + share, torch.device("cpu")) for i in range(0, len(part.inputs), share)]
             if not self._warm:  # one thread compiles for all
-                self._pool.submit(self._gradients, objective, parts[0], theirs).result()
+                each(one, parts[:1], self.number)
                 self._warm = True
-            done = [self._pool.submit(self._gradients, objective, p, theirs) for p in parts]
-            for future in done:
-                loss, count, more, gradients = future.result()
-                _add(ours, gradients)
+            for loss, count, more, found in each(one, parts, self.number):
+                _add(ours, found)
                 total, targets = total + loss, targets + count
                 extra = {name: extra.get(name, 0.0) + value for name, value in more.items()}
         return Losses(total, targets, extra)
-
-    def _gradients(
-        self, objective: Objective, part: Batch, parameters: list[nn.Parameter]
-    ) -> tuple[float, int, dict[str, float], Gradients]:
-        loss, count, more = objective(self.runner, part)
-        gradients: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return float(loss.detach()), count, more, list(gradients)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
-        torch.set_num_threads(self._all_threads)  # what threads that are still to come begin with
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def gradients(
@@ -100,7 +84,9 @@ def can_share_rows(model: nn.Module) -> bool:
 def _add(parameters: list[nn.Parameter], gradients: Gradients) -> None:
     """Add to ``.grad``, in float32."""
     with torch.no_grad():
-        there = [(p.grad, g) for p, g in zip(parameters, gradients, strict=True) if p.grad is not None and g is not None]
+        there = [
+            (p.grad, g) for p, g in zip(parameters, gradients, strict=True) if p.grad is not None and g is not None
+        ]
         if there:
             torch._foreach_add_([old for old, _ in there], [new.to(old.dtype) for old, new in there])
         for p, g in zip(parameters, gradients, strict=True):
