@@ -1,6 +1,6 @@
 """Quality a second: nanoGPT's published CPU run on tiny Shakespeare against Prosa's recipe `shakespeare`, by wall time.
 
-    .venv/bin/python benchmarks/quality.py --nanogpt PATH      # a checkout of nanoGPT; some 20 minutes; --seeds 1 --skip-long: 5
+    .venv/bin/python benchmarks/quality.py --nanogpt PATH      # 30 minutes; --seeds 1 --skip-long: 4
 
 What nanoGPT needs in all (its published command for a CPU, as a process, from start to end) is the time W. Prosa gets
 the same text, split and characters, and everything of its own is counted: starting Python, encoding, choosing how to
@@ -28,7 +28,7 @@ NANOGPT = (
     "train.py config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=100 "
     "--block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --max_iters=2000 --lr_decay_iters=2000 "
     "--dropout=0.0"
-).split()
+)
 STARTING = 9.0  # seconds of W that are not training: imports, encoding, saving, the validation
 
 
@@ -88,7 +88,7 @@ def nanogpt(path: Path, python: str) -> tuple[float, float]:
     (data / "input.txt").write_text(TEXT.read_text(encoding="utf-8"), encoding="utf-8")
     subprocess.run([python, "prepare.py"], cwd=data, check=True, stdout=subprocess.DEVNULL)
     start = time.perf_counter()
-    done = subprocess.run([python, *NANOGPT], cwd=path, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([python, *NANOGPT.split()], cwd=path, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - start
     lines = [line for line in done.stdout.splitlines() if "val loss" in line]
     return float(lines[-1].split()[-1]), seconds

@@ -52,7 +52,10 @@ class SquaredReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
         h = self.up(x)
-        y: Tensor = self.down(F.relu(h).square() if torch.compiler.is_compiling() else _ReluSquared.apply(h))
+        if torch.compiler.is_compiling():
+            y: Tensor = self.down(F.relu(h).square())
+        else:
+            y = self.down(_ReluSquared.apply(h))  # type: ignore[no-untyped-call]
         return y
 
 

@@ -44,8 +44,11 @@ class RMSNorm(nn.Module):
         weight = None if self.weight is None else self.weight.to(x.dtype)
         if x.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             y: Tensor = _UnitRMS.apply(x, self.eps)  # type: ignore[no-untyped-call]
-            return y if weight is None else y * weight
-        return F.rms_norm(x, (self.size,), weight, self.eps)
+            if weight is not None:
+                y = y * weight
+        else:
+            y = F.rms_norm(x, (self.size,), weight, self.eps)
+        return y
 
 
 class _UnitRMS(torch.autograd.Function):

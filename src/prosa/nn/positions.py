@@ -72,7 +72,8 @@ class _Turn(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-        return _turn(g, *ctx.saved_tensors, -1), None, None
+        cos, sin = ctx.saved_tensors
+        return _turn(g, cos, sin, -1), None, None
 
 
 def positions_in_documents(documents_BT: Tensor) -> Tensor:

@@ -5,8 +5,8 @@
 ``orthogonal`` is the nearest matrix whose singular values are 1, or nearly (0.7 to 1.2), by five Newton-Schulz steps:
 with x = u / |u|, A = x x^T:  x = 3.4445 x + (-4.7750 A + 2.0315 A^2) x.
 
-torch's own Muon does the same a matrix at a time. Here matrices of equal shape go through as one batch, of which a small
-model's many small products are several times as fast on a CPU and on a GPU.
+torch's own Muon does the same a matrix at a time. Here matrices of equal shape go through as one batch, and on a CPU
+small ones are shared among threads.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
 """Threads that share the rows of a micro-batch: data parallelism inside one process, on a CPU.
 
 Of a small model every product is too short to be split among cores: they wait for each other more than they compute.
-So each thread takes some of the rows through the whole model alone, and the gradients are added up in a fixed order: the
-result does not depend on which thread was faster. All read the same weights. In bfloat16 these are a copy, made anew from
-the float32 weights at every step; embedding tables stay float32, since their gradients are sums over many tokens.
+So each thread takes some of the rows through the whole model alone, and the gradients are added up in a fixed order:
+the result does not depend on which thread was faster. All read the same weights. In bfloat16 these are a copy, made
+anew from the float32 weights at every step; embedding tables stay float32: their gradients are sums over many tokens.
 
 Not for a model with dropout (its draws would come in the threads' order) or with recomputed blocks.
 """
@@ -40,7 +40,8 @@ class Workers:
 
     def accumulate(self, objective: Objective, batch: Batch, *, micro_batch: int) -> Losses:
         """``step.accumulate`` for this model: adds the gradient of the sum of the losses to the model's ``.grad``."""
-        theirs, ours = list(self.twin.parameters()), list(self.model.parameters())
+        theirs: list[Tensor] = list(self.twin.parameters())
+        ours: list[Tensor] = list(self.model.parameters())
 
         def one(part: Batch) -> tuple[float, int, dict[str, float], Gradients]:
             loss, count, more = objective(self.runner, part)
@@ -81,7 +82,7 @@ def can_share_rows(model: nn.Module) -> bool:
     return not dropout and not any("forward" in vars(m) for m in model.modules())
 
 
-def _add(parameters: list[nn.Parameter], gradients: Gradients) -> None:
+def _add(parameters: list[Tensor], gradients: Gradients) -> None:
     """Add to ``.grad``, in float32."""
     with torch.no_grad():
         there = [
