@@ -44,11 +44,8 @@ class RMSNorm(nn.Module):
         weight = None if self.weight is None else self.weight.to(x.dtype)
         if x.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             y: Tensor = _UnitRMS.apply(x, self.eps)  # type: ignore[no-untyped-call]
-            if weight is not None:
-                y = y * weight
-        else:
-            y = F.rms_norm(x, (self.size,), weight, self.eps)
-        return y
+            return y if weight is None else torch.mul(y, weight)
+        return F.rms_norm(x, (self.size,), weight, self.eps)
 
 
 class _UnitRMS(torch.autograd.Function):
@@ -60,8 +57,8 @@ class _UnitRMS(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-        r = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
-        y = x * r
+        r: Tensor = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+        y: Tensor = x * r
         ctx.save_for_backward(y, r)
         return y
 
