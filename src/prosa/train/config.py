@@ -56,8 +56,9 @@ class TrainConfig:
     workers: int = 0
     """On a CPU, threads that share the rows of a micro-batch instead of every product. 0: where measured to be faster;
     1: none."""
-    compile: bool | Literal["auto"] = False
-    """torch.compile, where a C++ compiler is found. auto: only when the run is long enough to repay it."""
+    compile: bool | Literal["auto"] = "auto"
+    """torch.compile, where a C++ compiler is found. auto: when the run is long enough to repay compiling, sooner
+    if torch's cache has the code from before, and the compiled model is measured to be faster."""
     activation_checkpointing: bool = False
     """Keep only the input of each block and compute the rest again in the backward pass: less memory, slower."""
     loss_chunk: int = 2048

@@ -4,6 +4,7 @@ It changes nothing: gradients are dropped, the optimizer makes no step, torch's 
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +26,14 @@ from prosa.train.optimizers import Optimizer
 from prosa.train.speed import synchronize
 from prosa.train.step import Precision, rows
 from prosa.train.workers import Workers, can_share_rows, gradients
-from prosa.train.wrapping import Compiled, missing_for_compile
+from prosa.train.wrapping import Compiled, compiled_before, missing_for_compile
 
 PROBE_TOKENS = 2048
 SHARED_UP_TO = 50_000_000  # parameters: products of a larger model keep all cores busy, and its gradients are many
 BFLOAT16_GAIN = 1.2  # a smaller gain is within the noise, and not worth the digits
-COMPILE_PAYS_AFTER = 300.0  # seconds of training; compiling takes up to 35
+COMPILING = {False: 35.0, True: 5.0}  # seconds on a CPU: anew, or from torch's cache (measured: 12 to 36; 2 to 4)
+COMPILE_PAYS = {"cpu": 30.0, "cuda": 5.0}  # times that a run must be longer than compiling: a CPU gains 3 to 15 %
+COMPILED_GAIN = 1.03  # less is not worth other digits
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,15 @@ def dry_run(
         tokens = config.batch_size * context
         given = known.steps if known else config.steps
         seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
-        if wish is True or (wish == "auto" and seconds >= COMPILE_PAYS_AFTER):
+        shape = getattr(model, "config", None)
+        what = [shape, memory.micro_batch, context, precision, workers, device.type, torch.get_num_threads()]
+        before = compiled_before({"what": what})
+        pays = seconds >= COMPILING[before.exists()] * COMPILE_PAYS.get(device.type, math.inf)
+        if wish is True or (wish == "auto" and pays):
             attempt = _compiled(model, device, workers, precision, tokens_per_second)
             if attempt is not None:
+                before.touch()
+            if attempt is not None and (wish is True or attempt[1] > COMPILED_GAIN * speed):
                 (runner, speed), compiled = attempt, True
         steps = given
         if not steps:

@@ -1,9 +1,12 @@
 """What is put around a model to run it: ``torch.compile`` and activation checkpointing. The model knows of neither."""
 
+import hashlib
+import json
 import os
+import platform
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +26,14 @@ def missing_for_compile(device: torch.device) -> str | None:
         return "g++ / clang++"
     header = Path(sysconfig.get_paths()["include"]) / "Python.h"
     return None if header.is_file() else str(header)
+
+
+def compiled_before(what: Mapping[str, Any]) -> Path:
+    """A file beside torch's own cache of compiled code; it is there when ``what`` was compiled here before."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    described = json.dumps([torch.__version__, platform.machine(), what], sort_keys=True, default=str)
+    return Path(cache_dir()) / f"prosa-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
 
 class Compiled:
