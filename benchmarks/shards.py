@@ -141,7 +141,11 @@ def one_run(corpus: Path, out: Path, processes: int) -> dict[str, float]:
     start = time.perf_counter()
     tiktoken_way(corpus, out, processes) if processes else prosa_way(corpus, out)
     seconds = time.perf_counter() - start
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status = Path("/proc/self/status")
+    if status.is_file():  # ru_maxrss begins at the size of the parent process
+        kilobytes = int(status.read_text().split("VmHWM:")[1].split()[0])
+    else:
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if processes > 1:
         kilobytes += processes * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {"seconds": seconds, "peak": kilobytes / 1000}
