@@ -1,6 +1,6 @@
 """From a corpus folder to token shards: `prosa prepare` against a tiktoken loop, with the same ids.
 
-    .venv/bin/python benchmarks/shards.py             # about 3 minutes on two cores, 1 GB below --folder
+    .venv/bin/python benchmarks/shards.py             # about 5 minutes on two cores, 2 GB below --folder
 
 The rival is nanoGPT's way (data/openwebtext/prepare.py): a document at a time through tiktoken into a list, an
 end-of-text after it, all of it into a uint16 memmap; once with one process, once with a process a core, each with its
