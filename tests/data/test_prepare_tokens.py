@@ -63,7 +63,9 @@ def test_text_is_encoded_a_little_at_a_time(tmp_path: Path) -> None:
         nonlocal given
         for document in texts(200, 4):
             given += len(document.text.encode("utf-8"))
-            assert given - sum(alive.batches) <= 1000 + 160  # no more than a batch is ahead of what was encoded
+            assert given - sum(alive.batches) <= 3 * (
+                1000 + 160
+            )  # no more than three batches are ahead of what was encoded
             yield document
 
     prepare_tokens({"x": ({"train": stream()}, 1.0)}, alive, tmp_path / "t", DataConfig(batch_bytes=1000))

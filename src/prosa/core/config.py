@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 
@@ -125,6 +123,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         UserError: missing, not YAML (line and column are named) or not a mapping.
     """
+    import yaml
+
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -136,6 +136,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def write_yaml(config: Any) -> str:
     """A dataclass as YAML, keys in the order of its fields."""
+    import yaml
+
     return yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -161,6 +163,8 @@ def recipe_path(name: str) -> Path:
 
 def from_environment(cls: type[T], base: T) -> T:
     """``base`` with what ``PROSA__PART__KEY=value`` variables set (``PROSA__TRAIN__LR=3e-4``)."""
+    import yaml
+
     mapping: dict[str, Any] = {}
     for variable, text in sorted(os.environ.items()):
         if variable.startswith(ENVIRONMENT_PREFIX):

@@ -12,6 +12,7 @@ from prosa.corpus.document import Document
 from prosa.corpus.report import Size
 
 Split = Literal["train", "held_out"]
+READ = 1 << 20  # bytes read at once: the usual 8 kB are a document or two
 
 
 def split_file(folder: Path, split: Split) -> Path:
@@ -39,7 +40,7 @@ def read_split(path: Path) -> Iterator[Document]:
     Raises:
         UserError: a line is not what ``Writer`` writes; it is named.
     """
-    with path.open("rb") as file:
+    with path.open("rb", buffering=READ) as file:
         for number, line in enumerate(file, start=1):
             try:
                 value = json.loads(line)

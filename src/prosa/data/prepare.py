@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from prosa.core.ahead import ahead
 from prosa.core.errors import UserError
 from prosa.core.files import building, mark_complete, read_json, write_json
 from prosa.core.language import tr
@@ -27,11 +28,12 @@ class DataConfig:
 
     Args:
         shard_tokens: the most tokens a shard file holds.
-        batch_bytes: how much text is encoded at once; memory is a few times this.
+        batch_bytes: how much text is encoded at once; memory is some ten times this. 1 MB of text and its ids stay in
+            the processor's cache: in batches of 16 MB encoding takes 40 % longer.
     """
 
     shard_tokens: int = 100_000_000
-    batch_bytes: int = 4_000_000
+    batch_bytes: int = 1_000_000
 
 
 class HasText(Protocol):
@@ -100,7 +102,7 @@ def _write_split(
 ) -> SplitIndex:
     writer, empty = SplitWriter(folder, f"{name}-{split}", tokenizer.vocab_size, config.shard_tokens), 0
     with closing(writer):
-        for batch in _batches(_documents(documents, split), config.batch_bytes, name):
+        for batch in ahead(_batches(_documents(documents, split), config.batch_bytes, name)):
             kept = [item for item in batch if item.size]
             empty += len(batch) - len(kept)
             if kept:

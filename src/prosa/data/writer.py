@@ -28,8 +28,9 @@ class SplitWriter:
         self.ends = array("q")  # end offset, bytes, end offset, bytes, ...
         self.tokens = self.bytes = 0
         self._all = hashlib.sha256()
+        self._hashes = [self._all]  # of all ids and, last, of this shard's: for the first shard one and the same
         self._file: IO[bytes] | None = None
-        self._shard, self._room = hashlib.sha256(), 0
+        self._room = 0
 
     def add(self, ids: NDArray[Any], lengths: NDArray[np.int64], n_bytes: list[int]) -> None:
         """Append documents.
@@ -54,12 +55,13 @@ class SplitWriter:
         while len(stored):
             if self._file is None:
                 self._file = (self.folder / f"{self.stem}-{len(self.shards):05d}.bin").open("wb")
-                self._shard, self._room = hashlib.sha256(), self.shard_tokens
-            piece, stored = stored[: self._room].tobytes(), stored[self._room :]
-            self._file.write(piece)
-            self._shard.update(piece)
-            self._all.update(piece)
-            self._room -= len(piece) // self.dtype.itemsize
+                self._hashes = [self._all, hashlib.sha256()] if self.shards else [self._all]
+                self._room = self.shard_tokens
+            piece, stored = stored[: self._room], stored[self._room :]
+            self._file.write(piece.data)
+            for sha in self._hashes:
+                sha.update(piece.data)
+            self._room -= len(piece)
             if self._room == 0:
                 self._close_shard()
 
@@ -83,4 +85,4 @@ class SplitWriter:
             return
         name, n_bytes = Path(self._file.name).name, self._file.tell()
         self.close()
-        self.shards.append(Shard(name, n_bytes // self.dtype.itemsize, n_bytes, self._shard.hexdigest()))
+        self.shards.append(Shard(name, n_bytes // self.dtype.itemsize, n_bytes, self._hashes[-1].hexdigest()))

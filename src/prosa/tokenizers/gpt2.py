@@ -49,7 +49,7 @@ def load_gpt2(folder: Path) -> LibraryTokenizer:
         if not line.strip() or (number == 1 and line.startswith("#version")):
             continue
         parts = line.split()
-        if len(parts) != 2 or any(token not in vocab for token in (*parts, "".join(parts))):
+        if len(parts) != 2 or not vocab.keys() >= {*parts, "".join(parts)}:
             raise UserError(
                 tr(
                     f"{merges_path}, line {number}: {line!r} is not a merge of two tokens of {vocab_path.name}.",
