@@ -1,0 +1,74 @@
+"""Products of a few vectors with a large matrix that is read from memory, as fast as torch's CPU kernels allow.
+
+``F.linear`` is bound by its kernel, not by the memory: on a server that reads 44 GB/s it took float32 matrices at 14 and
+bfloat16 ones at 18 GB/s for one vector. Two other kernels that torch ships come near the memory's speed:
+
+- for one vector, ``torch.embedding_bag``: a matrix-vector product is the sum of the matrix's columns, weighted by the
+  vector's entries, and weighted sums of rows of a table are what that kernel (FBGEMM) is made for. The transposed
+  matrix is cut into panels of columns, a table each, so that all threads have work and a panel's sums stay in
+  registers;
+- for several vectors, oneDNN with the matrix packed beforehand in its own blocks, as ``torch.compile`` calls it.
+
+docs/performance.md has the measurements. Shapes: M vectors, K entries each, N results, P panels of W.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]
+"""(M, K) float -> (M, N), in the matrix's dtype."""
+
+WIDEST = 384
+"""Columns of a panel: as many sums as FBGEMM keeps in registers. Half of it and twice it are slower."""
+
+
+def lay_out(weight_NK: Tensor, dtype: torch.dtype, vectors: int) -> Product:
+    """The product x -> x @ weight^T from a copy of the matrix, laid out for this many vectors a call."""
+    weight_NK = weight_NK.to(dtype)
+    if vectors == 1 and "fbgemm" in torch.backends.quantized.supported_engines:
+        return Panels(weight_NK)
+    if torch.backends.mkldnn.is_available() and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        return Packed(weight_NK, vectors)
+    weight_NK = weight_NK.clone()
+    return lambda x: F.linear(x.to(dtype), weight_NK)
+
+
+class Panels:
+    """Products by ``torch.embedding_bag``: column n of panel p is row p W + n of the weight."""
+
+    def __init__(self, weight_NK: Tensor) -> None:
+        self.size, self.length = weight_NK.shape
+        threads = torch.get_num_threads()
+        panels = threads * -(-self.size // (threads * WIDEST))
+        width = -(-self.size // panels)
+        panels_PKW = weight_NK.new_zeros(panels, self.length, width)
+        for panel, rows in zip(panels_PKW, weight_NK.split(width), strict=False):
+            panel[:, : len(rows)] = rows.T
+        self.table = panels_PKW.view(-1, width)
+        self.rows = torch.arange(len(self.table), dtype=torch.int32)
+        self.starts = torch.arange(0, len(self.table), self.length, dtype=torch.int32)
+
+    def __call__(self, x_MK: Tensor) -> Tensor:
+        """(M, K) -> (M, N)."""
+        return torch.cat([self._vector(x_K) for x_K in x_MK.to(self.table.dtype).split(1)])
+
+    def _vector(self, x_1K: Tensor) -> Tensor:
+        each = x_1K.expand(len(self.starts), -1).reshape(-1)
+        sums_PW = torch.embedding_bag(self.table, self.rows, self.starts, False, 0, False, each)[0]
+        return sums_PW.view(1, -1)[:, : self.size]
+
+
+class Packed:
+    """Products by oneDNN, from its own layout."""
+
+    def __init__(self, weight_NK: Tensor, vectors: int) -> None:
+        self.dtype = weight_NK.dtype
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight_NK.contiguous(), vectors)
+
+    def __call__(self, x_MK: Tensor) -> Tensor:
+        """(M, K) -> (M, N)."""
+        y_MN: Tensor = torch.ops.mkldnn._linear_pointwise(x_MK.to(self.dtype), self.weight, None, "none", [], "")
+        return y_MN
