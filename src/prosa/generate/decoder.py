@@ -116,13 +116,10 @@ class _Store:
             self.values[rows, :, self.where_B] = v_BKD.to(self.values.dtype)
 
     def attend(self, q_BHD: Tensor) -> Tensor:
-        """Attention's output for one query a row and head, (B, H, D)."""
-        B, K, _, D = self.keys.shape
-        keys, values = (t.view(B * K, -1, D).narrow(1, 0, self.length) for t in (self.keys, self.values))
-        scores = torch.bmm(q_BHD.view(B * K, -1, D), keys.transpose(1, 2))  # (B K, G, S)
-        if self.mask is not None:
-            scores = scores.view(B, -1, self.length).masked_fill(~self.mask[:, 0], -torch.inf).view_as(scores)
-        return torch.bmm(scores.softmax(dim=-1), values).view(q_BHD.shape)
+        """Attention's output for one query a row and head, (B, H, D): the queries of a group stand in one matrix."""
+        keys, values = (t.narrow(2, 0, self.length) for t in (self.keys, self.values))
+        q_BKGD = q_BHD.view(len(q_BHD), keys.shape[1], -1, q_BHD.shape[-1])
+        return F.scaled_dot_product_attention(q_BKGD, keys, values, self.mask).view(q_BHD.shape)
 
 
 class _Layer:
@@ -133,13 +130,13 @@ class _Layer:
         attention, feedforward = block.attention, block.feedforward
         self.attention_norm, self.feedforward_norm = _norm(block.attention_norm), _norm(block.feedforward_norm)
         self.head_dim = attention.head_dim
+        self.heads = attention.q.out_features // self.head_dim
         self.kv_heads = attention.k.out_features // self.head_dim
         self.qkv = _linear([attention.q, attention.k, attention.v], dtype, rows)
         self.out = _linear([attention.out], dtype, rows)
         self.qk_norm: Map | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
-            heads = attention.q.out_features // self.head_dim
-            q_HD, k_KD = attention.q_norm.weight.expand(heads, -1), attention.k_norm.weight.expand(self.kv_heads, -1)
+            q_HD, k_KD = attention.q_norm.weight.expand(self.heads, -1), attention.k_norm.weight.expand(self.kv_heads, -1)
             self.qk_norm = _RMSNorm(torch.cat((q_HD, k_KD)), attention.q_norm.eps)
         self.gated = isinstance(feedforward, SwiGLU)
         first = [feedforward.gate, feedforward.up] if isinstance(feedforward, SwiGLU) else [feedforward.up]
@@ -149,17 +146,14 @@ class _Layer:
     def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
         """What attention adds."""
         all_BND = self.qkv(self.attention_norm(x_BC)).view(len(x_BC), -1, self.head_dim)
-        heads = all_BND.shape[1] - 2 * self.kv_heads
-        qk_BRD, v_BKD = all_BND.split((heads + self.kv_heads, self.kv_heads), dim=1)
-        qk_BRD = qk_BRD.float()
+        qk_BRD, v_BKD = all_BND.narrow(1, 0, self.heads + self.kv_heads).float(), all_BND.narrow(1, self.heads + self.kv_heads, self.kv_heads)
         if self.qk_norm is not None:
             qk_BRD = self.qk_norm(qk_BRD)
         if turn is not None:
             cos, sin = turn
             qk_BRD = torch.addcmul(qk_BRD * cos, qk_BRD.roll(self.head_dim // 2, -1), sin)
-        q_BHD, k_BKD = qk_BRD.split((heads, self.kv_heads), dim=1)
-        store.put(k_BKD, v_BKD)
-        out_BHD = store.attend(q_BHD * (1 / math.sqrt(self.head_dim)))
+        store.put(qk_BRD.narrow(1, self.heads, self.kv_heads), v_BKD)
+        out_BHD = store.attend(qk_BRD.narrow(1, 0, self.heads))
         return self.out(out_BHD.view(len(x_BC), -1))
 
     def feedforward(self, x_BC: Tensor) -> Tensor:

@@ -40,25 +40,35 @@ class Panels:
     """Products by ``torch.embedding_bag``: column n of panel p is row p W + n of the weight."""
 
     def __init__(self, weight_NK: Tensor) -> None:
-        self.size, self.length = weight_NK.shape
-        threads = torch.get_num_threads()
-        panels = threads * -(-self.size // (threads * WIDEST))
+        self.size, length = weight_NK.shape
+        panels = _panels(self.size)
         width = -(-self.size // panels)
-        panels_PKW = weight_NK.new_zeros(panels, self.length, width)
+        panels_PKW = weight_NK.new_zeros(panels, length, width)
         for panel, rows in zip(panels_PKW, weight_NK.split(width), strict=False):
             panel[:, : len(rows)] = rows.T
         self.table = panels_PKW.view(-1, width)
-        self.rows = torch.arange(len(self.table), dtype=torch.int32)
-        self.starts = torch.arange(0, len(self.table), self.length, dtype=torch.int32)
+        self.rows = torch.arange(panels * length, dtype=torch.int32)
+        self.starts = torch.arange(0, panels * length, length, dtype=torch.int32)
+        self.ones_P1 = weight_NK.new_ones(panels, 1)
+        self.padded = panels * width > self.size
 
     def __call__(self, x_MK: Tensor) -> Tensor:
         """(M, K) -> (M, N)."""
-        return torch.cat([self._vector(x_K) for x_K in x_MK.to(self.table.dtype).split(1)])
+        x_MK = x_MK.to(self.table.dtype)
+        return self._one(x_MK) if len(x_MK) == 1 else torch.cat([self._one(x_1K) for x_1K in x_MK.split(1)])
 
-    def _vector(self, x_1K: Tensor) -> Tensor:
-        each = x_1K.expand(len(self.starts), -1).reshape(-1)
-        sums_PW = torch.embedding_bag(self.table, self.rows, self.starts, False, 0, False, each)[0]
-        return sums_PW.view(1, -1)[:, : self.size]
+    def _one(self, x_1K: Tensor) -> Tensor:
+        each_PK = self.ones_P1 * x_1K
+        sums_PW = torch.embedding_bag(self.table, self.rows, self.starts, False, 0, False, each_PK.view(-1))[0]
+        sums_1N = sums_PW.view(1, -1)
+        return sums_1N[:, : self.size] if self.padded else sums_1N
+
+
+def _panels(size: int) -> int:
+    """How many panels: the same number for each thread, none wider than WIDEST, without padding where that fits."""
+    threads = torch.get_num_threads()
+    fewest = threads * -(-size // (threads * WIDEST))
+    return next((n for n in range(fewest, 2 * fewest, threads) if size % n == 0), fewest)
 
 
 class Packed:

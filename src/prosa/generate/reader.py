@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from prosa.generate.decoder import Decoder
 from prosa.models.gpt import GPT
 from prosa.nn.cache import KVCache
 
@@ -59,10 +60,19 @@ class CachedReader:
     Args:
         slots: the longest a window may become.
         dtype: of the cache.
+        decoder: reads the last tokens in the model's place.
     """
 
-    def __init__(self, model: GPT, device: torch.device, batch: int, slots: int, dtype: torch.dtype) -> None:
-        self.model, self.device = model, device
+    def __init__(
+        self,
+        model: GPT,
+        device: torch.device,
+        batch: int,
+        slots: int,
+        dtype: torch.dtype,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.model, self.device, self.decoder = model, device, decoder
         self.slots, self.dtype = slots, dtype
         self.cache = self._new_cache(batch)
         self.filled = [-1] * batch  # tokens of each row in the cache; -1: it was never read
@@ -70,6 +80,8 @@ class CachedReader:
     def __call__(self, windows: Sequence[list[int]]) -> Tensor:
         self._read_anew([row for row, window in enumerate(windows) if self.filled[row] != len(window) - 1], windows)
         self.filled = [len(window) for window in windows]
+        if self.decoder is not None:
+            return self.decoder([window[-1] for window in windows], [n - 1 for n in self.filled], self.cache)
         ids_B1 = torch.tensor([[window[-1]] for window in windows], device=self.device)
         positions_B1 = torch.tensor([[n - 1] for n in self.filled], device=self.device)
         hidden_B1C = self.model.hidden(ids_B1, cache=self.cache, positions_BT=positions_B1)
