@@ -209,12 +209,12 @@ class Engine:
 
     def _run(self, rows: list[Row], sampling: Sampling, max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
         """Take all rows to their ends, one token each a step; yields each row's final tokens as they come."""
-        again = Rereader(self.model, self.device)
+        again = Rereader(self.model, self.device, self.precision == "bfloat16")
         reader: Reader = again
         if use_cache:
             slots = self._slots(rows, max_tokens)
             decoder = self._decoder(len(rows), max_tokens)
-            reader = CachedReader(self.model, self.device, len(rows), slots, self._cache_dtype(), decoder)
+            reader = CachedReader(again, len(rows), slots, self._cache_dtype(), decoder)
         while rows:
             for row, token in zip(rows, self._step(reader, again, rows, sampling), strict=True):
                 yield row.take(token)
@@ -226,7 +226,7 @@ class Engine:
 
     def _step(self, reader: Reader, again: Reader, rows: list[Row], sampling: Sampling) -> list[Token]:
         """The next token of each row."""
-        with torch.inference_mode(), self._evaluating(), self._autocast():
+        with torch.inference_mode(), self._evaluating():
             logits = self._logits(reader, rows)
             seen = self._seen(rows, sampling)
             draws = torch.tensor([row.draw() for row in rows], dtype=torch.float64, device=logits.device)
@@ -286,7 +286,3 @@ class Engine:
             yield
         finally:
             self.model.train()
-
-    def _autocast(self) -> contextlib.AbstractContextManager[None]:
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
