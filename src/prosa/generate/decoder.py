@@ -57,7 +57,7 @@ class Decoder:
 
     def __init__(self, model: GPT, dtype: torch.dtype, rows: int) -> None:
         c = self.config = model.config
-        self.embedding = model.embedding.weight.detach().clone()
+        self.embedding = model.embedding.weight.detach()  # the model's own: a few rows a step
         head = self.embedding if c.tied else model.unembedding.weight.detach()
         self.head = lay_out(head, dtype, rows)
         self.norm = _norm(model.norm)
@@ -118,7 +118,7 @@ class _Store:
     def attend(self, q_BHD: Tensor) -> Tensor:
         """Attention's output for one query a row and head, (B, H, D): the queries of a group stand in one matrix."""
         keys, values = (t.narrow(2, 0, self.length) for t in (self.keys, self.values))
-        q_BKGD = q_BHD.view(len(q_BHD), keys.shape[1], -1, q_BHD.shape[-1])
+        q_BKGD = q_BHD.view(*keys.shape[:2], -1, keys.shape[-1])
         return F.scaled_dot_product_attention(q_BKGD, keys, values, self.mask).view(q_BHD.shape)
 
 
@@ -145,7 +145,7 @@ class _Layer:
 
     def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
         """What attention adds."""
-        all_BND = self.qkv(self.attention_norm(x_BC)).view(len(x_BC), -1, self.head_dim)
+        all_BND = self.qkv(self.attention_norm(x_BC)).view(x_BC.shape[0], -1, self.head_dim)
         qk_BRD, v_BKD = all_BND.narrow(1, 0, self.heads + self.kv_heads).float(), all_BND.narrow(1, self.heads + self.kv_heads, self.kv_heads)
         if self.qk_norm is not None:
             qk_BRD = self.qk_norm(qk_BRD)
@@ -154,7 +154,7 @@ class _Layer:
             qk_BRD = torch.addcmul(qk_BRD * cos, qk_BRD.roll(self.head_dim // 2, -1), sin)
         store.put(qk_BRD.narrow(1, self.heads, self.kv_heads), v_BKD)
         out_BHD = store.attend(qk_BRD.narrow(1, 0, self.heads))
-        return self.out(out_BHD.view(len(x_BC), -1))
+        return self.out(out_BHD.view(x_BC.shape[0], -1))
 
     def feedforward(self, x_BC: Tensor) -> Tensor:
         """What the feed-forward part adds."""

@@ -27,35 +27,36 @@ WIDEST = 384
 
 def lay_out(weight_NK: Tensor, dtype: torch.dtype, vectors: int) -> Product:
     """The product x -> x @ weight^T from a copy of the matrix, laid out for this many vectors a call."""
-    weight_NK = weight_NK.to(dtype)
     if vectors == 1 and "fbgemm" in torch.backends.quantized.supported_engines:
-        return Panels(weight_NK)
+        return Panels(weight_NK, dtype)
     if torch.backends.mkldnn.is_available() and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
-        return Packed(weight_NK, vectors)
-    weight_NK = weight_NK.clone()
-    return lambda x: F.linear(x.to(dtype), weight_NK)
+        return Packed(weight_NK.to(dtype), vectors)
+    copy_NK = weight_NK.to(dtype, copy=True)
+    return lambda x: F.linear(x.to(dtype), copy_NK)
 
 
 class Panels:
     """Products by ``torch.embedding_bag``: column n of panel p is row p W + n of the weight."""
 
-    def __init__(self, weight_NK: Tensor) -> None:
+    def __init__(self, weight_NK: Tensor, dtype: torch.dtype) -> None:
         self.size, length = weight_NK.shape
         panels = _panels(self.size)
         width = -(-self.size // panels)
-        panels_PKW = weight_NK.new_zeros(panels, length, width)
-        for panel, rows in zip(panels_PKW, weight_NK.split(width), strict=False):
-            panel[:, : len(rows)] = rows.T
+        whole, rest = divmod(self.size, width)
+        panels_PKW = weight_NK.new_zeros(panels, length, width, dtype=dtype)
+        panels_PKW[:whole] = weight_NK[: whole * width].view(whole, width, length).transpose(1, 2)
+        if rest:
+            panels_PKW[whole, :, :rest] = weight_NK[whole * width :].T
         self.table = panels_PKW.view(-1, width)
         self.rows = torch.arange(panels * length, dtype=torch.int32)
         self.starts = torch.arange(0, panels * length, length, dtype=torch.int32)
-        self.ones_P1 = weight_NK.new_ones(panels, 1)
+        self.ones_P1 = torch.ones(panels, 1, dtype=dtype)
         self.padded = panels * width > self.size
 
     def __call__(self, x_MK: Tensor) -> Tensor:
         """(M, K) -> (M, N)."""
         x_MK = x_MK.to(self.table.dtype)
-        return self._one(x_MK) if len(x_MK) == 1 else torch.cat([self._one(x_1K) for x_1K in x_MK.split(1)])
+        return self._one(x_MK) if x_MK.shape[0] == 1 else torch.cat([self._one(x_1K) for x_1K in x_MK.split(1)])
 
     def _one(self, x_1K: Tensor) -> Tensor:
         each_PK = self.ones_P1 * x_1K
@@ -76,7 +77,7 @@ class Packed:
 
     def __init__(self, weight_NK: Tensor, vectors: int) -> None:
         self.dtype = weight_NK.dtype
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight_NK.contiguous(), vectors)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight_NK, vectors)
 
     def __call__(self, x_MK: Tensor) -> Tensor:
         """(M, K) -> (M, N)."""
