@@ -83,7 +83,7 @@ def test_long_lists_go_batch_by_batch(model, tokenizer, monkeypatch):
 
     class Spy(CachedReader):
         def __init__(self, *arguments):
-            sizes.append(arguments[2])
+            sizes.append(arguments[1])
             super().__init__(*arguments)
 
     monkeypatch.setattr(engine_module, "CachedReader", Spy)

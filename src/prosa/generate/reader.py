@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from prosa.generate.decoder import Decoder
 from prosa.models.gpt import GPT
 from prosa.nn.cache import KVCache
 
@@ -36,15 +37,24 @@ def pad(windows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
 
 
 class Rereader:
-    """Reads every window from its start each time: slow, and the reference for what is right."""
+    """Reads every window from its start each time: slow, and the reference for what is right.
 
-    def __init__(self, model: GPT, device: torch.device) -> None:
-        self.model, self.device = model, device
+    Args:
+        bfloat16: compute in it, by autocast.
+    """
+
+    def __init__(self, model: GPT, device: torch.device, bfloat16: bool = False) -> None:
+        self.model, self.device, self.bfloat16 = model, device, bfloat16
 
     def __call__(self, windows: Sequence[list[int]]) -> Tensor:
-        hidden_BTC = self.model.hidden(pad(windows, self.device))
-        last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
-        return self.model.head(hidden_BTC[torch.arange(len(windows), device=self.device), last])
+        with self.precision():
+            hidden_BTC = self.model.hidden(pad(windows, self.device))
+            last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
+            return self.model.head(hidden_BTC[torch.arange(len(windows), device=self.device), last])
+
+    def precision(self) -> torch.autocast:
+        """What the model is called in."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
     def keep(self, rows: list[int]) -> None:
         """Nothing is remembered."""
@@ -57,12 +67,21 @@ class CachedReader:
     windows (several samples of a prompt) are read once. Then the last tokens of all rows are read together.
 
     Args:
+        again: has the model.
         slots: the longest a window may become.
         dtype: of the cache.
+        decoder: reads the last tokens in the model's place.
     """
 
-    def __init__(self, model: GPT, device: torch.device, batch: int, slots: int, dtype: torch.dtype) -> None:
-        self.model, self.device = model, device
+    def __init__(
+        self,
+        again: Rereader,
+        batch: int,
+        slots: int,
+        dtype: torch.dtype,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.model, self.device, self.precision, self.decoder = again.model, again.device, again.precision, decoder
         self.slots, self.dtype = slots, dtype
         self.cache = self._new_cache(batch)
         self.filled = [-1] * batch  # tokens of each row in the cache; -1: it was never read
@@ -70,10 +89,13 @@ class CachedReader:
     def __call__(self, windows: Sequence[list[int]]) -> Tensor:
         self._read_anew([row for row, window in enumerate(windows) if self.filled[row] != len(window) - 1], windows)
         self.filled = [len(window) for window in windows]
+        if self.decoder is not None:
+            return self.decoder([window[-1] for window in windows], [n - 1 for n in self.filled], self.cache)
         ids_B1 = torch.tensor([[window[-1]] for window in windows], device=self.device)
         positions_B1 = torch.tensor([[n - 1] for n in self.filled], device=self.device)
-        hidden_B1C = self.model.hidden(ids_B1, cache=self.cache, positions_BT=positions_B1)
-        return self.model.head(hidden_B1C[:, 0])
+        with self.precision():
+            hidden_B1C = self.model.hidden(ids_B1, cache=self.cache, positions_BT=positions_B1)
+            return self.model.head(hidden_B1C[:, 0])
 
     def keep(self, rows: list[int]) -> None:
         """Drop the other rows from the cache."""
@@ -89,7 +111,8 @@ class CachedReader:
         ids_NT = pad(different, self.device)
         positions_NT = torch.arange(ids_NT.shape[1], device=self.device).expand_as(ids_NT)
         cache = self._new_cache(len(different))
-        self.model.hidden(ids_NT, cache=cache, positions_BT=positions_NT)
+        with self.precision():
+            self.model.hidden(ids_NT, cache=cache, positions_BT=positions_NT)
         number = {beginning: n for n, beginning in enumerate(different)}
         there = [(row, number[b]) for row, b in zip(rows, beginnings, strict=True) if b]
         to = torch.tensor([row for row, _ in there], device=self.device)

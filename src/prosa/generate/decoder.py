@@ -1,0 +1,196 @@
+"""One token for each row, on a CPU, from weights laid out for reading.
+
+A model that writes one token a step does little arithmetic and reads every weight once: its speed is the memory's, as
+long as nothing else takes time. ``GPT.forward`` is written to be read and trained; for a single token it takes some
+25 calls a layer, and its matrices pass at a third of what the memory can give. Here the same formulas are
+
+- on float32 activations, with the weights in float32 or bfloat16, converted once;
+- with queries, keys and values in one matrix, and likewise gate and up, each laid out for the product it is read by
+  (``products.py``);
+- in calls of a microsecond: RMSNorm is a length and a quotient, and the single query needs no mask where all rows have
+  one length.
+
+The weights are copies: a ``Decoder`` does not see what is done to the model after it was made.
+Shapes: B rows, C model width, H query heads, K key-value heads, R = H + K, G = H / K, D head width, S slots in use.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from prosa.generate.products import Product, lay_out
+from prosa.models.gpt import GPT, fixed_positions
+from prosa.nn.attention import Attention
+from prosa.nn.block import Block
+from prosa.nn.cache import KVCache
+from prosa.nn.feedforward import MLP, SwiGLU
+from prosa.nn.norm import LayerNorm, RMSNorm
+from prosa.nn.positions import rotation
+
+Map = Callable[[Tensor], Tensor]
+PARTS = {nn.Embedding, nn.Linear, nn.Dropout, nn.ModuleList, GPT, Block, Attention, MLP, SwiGLU, LayerNorm, RMSNorm}
+
+
+def can_decode(model: GPT, dtype: torch.dtype) -> bool:
+    """Whether a ``Decoder`` knows all parts of this model, and computes what the model would in ``dtype``."""
+    stored = {parameter.dtype for parameter in model.parameters()}
+    return (
+        model.embedding.weight.device.type == "cpu"
+        and dtype in (torch.float32, torch.bfloat16)
+        and stored <= {torch.float32, dtype}
+        and model.config.shape in ("classic", "modern")
+        and {type(part) for part in model.modules()} <= PARTS
+    )
+
+
+class Decoder:
+    """A model laid out for single tokens.
+
+    Args:
+        model: one that ``can_decode`` takes.
+        dtype: of the matrices, float32 or bfloat16.
+        rows: how many are usually read at once; any number may be.
+    """
+
+    def __init__(self, model: GPT, dtype: torch.dtype, rows: int) -> None:
+        c = self.config = model.config
+        self.embedding = model.embedding.weight.detach()  # the model's own: a few rows a step
+        head = self.embedding if c.tied else model.unembedding.weight.detach()
+        self.head = lay_out(head, dtype, rows)
+        self.norm = _norm(model.norm)
+        self.layers = [_Layer(block, dtype, rows) for block in model.blocks]
+        where_T = torch.arange(c.context)
+        self.positions_TC: Tensor | None = None
+        self.turn: tuple[Tensor, Tensor] | None = None
+        match c.positions:
+            case "learned":
+                self.positions_TC = model.position_embedding.weight.detach().float()
+            case "sinusoidal":
+                self.positions_TC = fixed_positions(where_T, c.d_model)
+            case "rotary":
+                cos_TD, sin_TD = (table[0, 0] for table in rotation(where_T[None], c.head_dim, c.rope_theta))
+                half = c.head_dim // 2
+                self.turn = cos_TD, torch.cat((-sin_TD[:, :half], sin_TD[:, half:]), dim=-1)
+
+    def __call__(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
+        """Read one token a row; its keys and values go to the cache.
+
+        Args:
+            ids: of each row.
+            positions: where each stands.
+
+        Returns:
+            Logits (B, V) of what comes next, float32 or the matrices' dtype.
+        """
+        where_B = torch.tensor(positions)
+        mask = cache.advance(1, where_B[:, None])
+        x_BC = self.embedding[torch.tensor(ids)].float()
+        if self.positions_TC is not None:
+            x_BC += self.positions_TC[where_B]
+        turn = None if self.turn is None else (self.turn[0][where_B, None], self.turn[1][where_B, None])
+        level = min(positions) == max(positions)
+        for number, layer in enumerate(self.layers):
+            x_BC += layer.attention(x_BC, turn, _Store(cache, number, where_B, None if level else mask))
+            x_BC += layer.feedforward(x_BC)
+        return self.head(self.norm(x_BC))
+
+
+class _Store:
+    """A layer's part of the cache at one step: where the rows stand, and what they see."""
+
+    def __init__(self, cache: KVCache, layer: int, where_B: Tensor, mask: Tensor | None) -> None:
+        self.keys, self.values, self.length = cache.keys[layer], cache.values[layer], cache.length
+        self.where_B, self.mask = where_B, mask
+
+    def put(self, k_BKD: Tensor, v_BKD: Tensor) -> None:
+        """Write what belongs to the new tokens."""
+        if self.mask is None:
+            self.keys.select(2, self.length - 1).copy_(k_BKD)
+            self.values.select(2, self.length - 1).copy_(v_BKD)
+        else:
+            rows = torch.arange(len(k_BKD))
+            self.keys[rows, :, self.where_B] = k_BKD.to(self.keys.dtype)
+            self.values[rows, :, self.where_B] = v_BKD.to(self.values.dtype)
+
+    def attend(self, q_BHD: Tensor) -> Tensor:
+        """Attention's output for one query a row and head, (B, H, D): the queries of a group stand in one matrix."""
+        keys, values = (t.narrow(2, 0, self.length) for t in (self.keys, self.values))
+        q_BKGD = q_BHD.view(*keys.shape[:2], -1, keys.shape[-1])
+        return F.scaled_dot_product_attention(q_BKGD, keys, values, self.mask).view(q_BHD.shape)
+
+
+class _Layer:
+    """The matrices of a block."""
+
+    def __init__(self, block: nn.Module, dtype: torch.dtype, rows: int) -> None:
+        assert isinstance(block, Block)
+        attention, feedforward = block.attention, block.feedforward
+        self.attention_norm, self.feedforward_norm = _norm(block.attention_norm), _norm(block.feedforward_norm)
+        self.head_dim = attention.head_dim
+        self.heads = attention.q.out_features // self.head_dim
+        self.kv_heads = attention.k.out_features // self.head_dim
+        self.qkv = _linear([attention.q, attention.k, attention.v], dtype, rows)
+        self.out = _linear([attention.out], dtype, rows)
+        self.qk_norm: Map | None = None
+        if attention.q_norm is not None and attention.k_norm is not None:
+            q_HD, k_KD = attention.q_norm.weight.expand(self.heads, -1), attention.k_norm.weight.expand(self.kv_heads, -1)
+            self.qk_norm = _RMSNorm(torch.cat((q_HD, k_KD)), attention.q_norm.eps)
+        self.gated = isinstance(feedforward, SwiGLU)
+        first = [feedforward.gate, feedforward.up] if isinstance(feedforward, SwiGLU) else [feedforward.up]
+        self.first = _linear(first, dtype, rows)
+        self.down = _linear([feedforward.down], dtype, rows)
+
+    def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
+        """What attention adds."""
+        all_BND = self.qkv(self.attention_norm(x_BC)).view(x_BC.shape[0], -1, self.head_dim)
+        qk_BRD, v_BKD = all_BND.narrow(1, 0, self.heads + self.kv_heads).float(), all_BND.narrow(1, self.heads + self.kv_heads, self.kv_heads)
+        if self.qk_norm is not None:
+            qk_BRD = self.qk_norm(qk_BRD)
+        if turn is not None:
+            cos, sin = turn
+            qk_BRD = torch.addcmul(qk_BRD * cos, qk_BRD.roll(self.head_dim // 2, -1), sin)
+        store.put(qk_BRD.narrow(1, self.heads, self.kv_heads), v_BKD)
+        out_BHD = store.attend(qk_BRD.narrow(1, 0, self.heads))
+        return self.out(out_BHD.view(x_BC.shape[0], -1))
+
+    def feedforward(self, x_BC: Tensor) -> Tensor:
+        """What the feed-forward part adds."""
+        y = self.first(self.feedforward_norm(x_BC))
+        if self.gated:
+            gate, up = y.chunk(2, dim=-1)
+            return self.down(F.silu(gate) * up)
+        return self.down(F.gelu(y, approximate="tanh"))
+
+
+class _RMSNorm:
+    """y = x / sqrt(mean(x^2) + eps) * weight = x / sqrt(|x|^2 + n eps) * (weight sqrt(n)): the last in four calls."""
+
+    def __init__(self, weight: Tensor, eps: float) -> None:
+        n = weight.shape[-1]
+        self.weight = weight.detach().float() * math.sqrt(n)
+        self.least = torch.tensor(math.sqrt(n * eps))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return (x / length.hypot_(self.least)).mul_(self.weight)
+
+
+def _norm(norm: nn.Module) -> Map:
+    if isinstance(norm, RMSNorm):
+        return _RMSNorm(norm.weight, norm.eps)
+    assert isinstance(norm, LayerNorm)
+    weight, eps = norm.weight.detach().float().clone(), norm.eps
+    bias = None if norm.bias is None else norm.bias.detach().float().clone()
+    return lambda x: F.layer_norm(x, weight.shape, weight, bias, eps)
+
+
+def _linear(layers: list[nn.Linear], dtype: torch.dtype, rows: int) -> Map:
+    """Several linear layers of one input as one product."""
+    product: Product = lay_out(torch.cat([layer.weight.detach() for layer in layers]), dtype, rows)
+    if layers[0].bias is None:
+        return product
+    bias = torch.cat([layer.bias.detach().float() for layer in layers])
+    return lambda x: product(x) + bias
