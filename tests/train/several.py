@@ -1,4 +1,4 @@
-"""Trainings in several real processes, for the tests: a fork server that has torch loaded gives a process in no time."""
+"""Trainings in several real processes, for the tests; a fork server that has torch loaded starts them at once."""
 
 import multiprocessing
 import os
