@@ -1,7 +1,11 @@
 """Several processes give what one gives; one that ends takes the others with it; the checkpoint is the same."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +31,27 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _lines(folder: Path) -> list[dict[str, Any]]:
     clock = ("seconds", "tokens_per_second", "share_of_peak")
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k not in clock} for line in lines]
+    found = [{k: v for k, v in json.loads(line).items() if k not in clock} for line in lines]
+    return [line for line in found if line["kind"] != "sample"]
 
 
 def _words(folder: Path) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("words-*.txt"))]
 
 
-def _state(folder: Path, step: int = 12) -> dict[str, np.ndarray]:
+def _state(folder: Path, step: int) -> dict[str, np.ndarray]:
     last = folder / "checkpoints" / f"step_{step}"
     return load_file(last / "model.safetensors") | load_file(last / "optimizer.safetensors")
 
 
-def _assert_same(folder: Path, other: Path, tolerance: float = ROUNDING) -> None:
+def _assert_same(folder: Path, other: Path, tolerance: float = ROUNDING, step: int = 12) -> None:
     """The same lines in the metrics and the same weights and moments, to rounding."""
     lines, others = _lines(folder), _lines(other)
     assert len(lines) == len(others)
     for line, expected in zip(lines, others, strict=True):
         assert line.pop("kind") == expected.pop("kind")
         assert line == pytest.approx(expected, rel=tolerance, abs=tolerance)
-    state, expected_state = _state(folder), _state(other)
+    state, expected_state = _state(folder, step), _state(other, step)
     assert state.keys() == expected_state.keys()
     for name, value in state.items():
         np.testing.assert_allclose(value, expected_state[name], rtol=0, atol=10 * tolerance, err_msg=name)
@@ -162,6 +167,39 @@ def test_compiled(tmp_path) -> None:
         assert train(world, tmp_path / str(world), compile=True) == [0] * world
         assert "torch.compile" in _words(tmp_path / str(world))[0]
     _assert_same(tmp_path / "2", tmp_path / "1")
+
+
+@pytest.mark.slow
+def test_torchrun_killed_and_resumed(tmp_path, tiny_run, tiny) -> None:
+    """As a user does it: torchrun ends the job, with our message, and --resume auto brings the training to its end."""
+    flags = [flag for flag in tiny if flag.startswith(("--model", "--sample")) and "size" not in flag]
+    flags += ["--train.steps=60", "--train.batch-size=4", "--train.checkpoint-every=5", "--train.precision=float32"]
+    flags += ["--train.optimizer=adamw", "--train.micro-batch=2", "--train.device=cpu"]
+    two = ["pretrain", "--data", str(tiny_run), "--out", str(tmp_path / "two"), *flags]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "prosa"]
+
+    with subprocess.Popen([*torchrun, *two], stderr=subprocess.PIPE, text=True) as job:
+        try:
+            while not (tmp_path / "two" / "base" / "checkpoints" / "step_10").is_dir():
+                assert job.poll() is None
+                time.sleep(0.01)
+            children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+            os.kill(int(children[-1]), signal.SIGKILL)
+            said = job.communicate(timeout=60)[1]
+        finally:
+            job.kill()
+    assert job.returncode != 0
+    assert said.count(GONE) == 1
+    assert "the same command with --resume auto" in said
+    assert not (tmp_path / "two" / "base" / "COMPLETE").exists()
+
+    again = subprocess.run([*torchrun, *two, "--resume", "auto"], capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("going on from") == 1
+    assert again.stdout.count("Model in") == 1
+    assert (tmp_path / "two" / "base" / "COMPLETE").exists()
+    assert main(["pretrain", "--data", str(tiny_run), "--out", str(tmp_path / "one"), *flags]) == 0
+    _assert_same(tmp_path / "two" / "base", tmp_path / "one" / "base", 1e-5, step=60)
 
 
 def test_other_commands_are_refused(monkeypatch, capsys) -> None:

@@ -101,7 +101,7 @@ def _pretrain(
     from prosa.train.objectives import NextToken
     from prosa.train.parallel import ranks
 
-    main = ranks().is_main
+    here = ranks()
     if resume == "must":
         _check_there_is_something(base)
     tokens = _token_folder(data)
@@ -120,9 +120,10 @@ def _pretrain(
     batches = Batches(
         folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
     )
-    if resume == "no" and main:
+    here.batch(batches, 0)  # one that cannot be shared is refused before anything is written
+    if resume == "no" and here.is_main:
         claim(base, force=force, inputs=[data], resumable=(base / RESOLVED).is_file())
-    if main:
+    if here.is_main:
         (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
     layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(
@@ -133,7 +134,7 @@ def _pretrain(
             f"contexto {shape.context}",
         )
     )
-    if main and not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
+    if here.is_main and not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
         write_text(base / RESOLVED, write_yaml(asked))
         write_json(base / "env.json", environment())
     torch.manual_seed(train.seed)
@@ -167,7 +168,7 @@ def _pretrain(
         "train": result.train,
         "validation": result.validation,
     }
-    if main:
+    if here.is_main:
         save_model(network.cpu(), base, tokenizer=tokenizer)
         write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))
         write_json(base / TRAINING, {"parameters": parameters, **figures})
