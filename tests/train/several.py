@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,16 +57,18 @@ class Rows:
 
 
 class Seen(NextToken):
-    """Keeps the rows that it sees in training; loses its mind at one of them."""
+    """Keeps the rows that it sees in training; takes ``seconds`` longer; gives no number at a row that is ``bad``."""
 
-    def __init__(self, bad: torch.Tensor | None = None) -> None:
+    def __init__(self, seconds: float, bad: torch.Tensor | None) -> None:
         super().__init__(50)
+        self.seconds = seconds
         self.rows: list[torch.Tensor] = []
         self.bad = bad
 
     def __call__(self, model: Any, batch: Batch) -> Any:
         if model.training:
             self.rows.append(batch.inputs)
+        time.sleep(self.seconds)
         total, count, extra = super().__call__(model, batch)
         if self.bad is not None and (batch.inputs == self.bad).all(-1).any():
             total = total * float("nan")
@@ -90,7 +93,8 @@ def _child(rank: int, world: int, port: int, folder: Path, settings: dict[str, A
         options.get("step", 0),
         options.get("rank"),
     )
-    objective = Seen(batches.inner.at(6).inputs[-1] if options.get("do") == "diverge" else None)
+    bad = batches.inner.at(6).inputs[-1] if options.get("do") == "diverge" else None
+    objective = Seen(0.004 * rank if options.get("uneven") else 0, bad)
     try:
         with together("cpu"):
             fit(
@@ -119,7 +123,7 @@ def train(world: int, folder: Path, **options: Any) -> list[int]:
 
     Args:
         options: of ``TrainConfig``, of ``Rows``, ``resume``; ``launcher`` False: rank 0 keeps the shared store, which
-            torchrun would keep in a process of its own, as this one does else.
+            torchrun would keep in a process of its own, as this one does else; ``uneven``: rank 1 is slower.
     """
     settings: dict[str, Any] = {
         "steps": 12,
@@ -133,7 +137,7 @@ def train(world: int, folder: Path, **options: Any) -> list[int]:
         "eval_every": 4,
         "device": "cpu",
     }
-    other = {"masked", "do", "step", "rank", "resume", "launcher"} & set(options)
+    other = {"masked", "do", "step", "rank", "resume", "launcher", "uneven"} & set(options)
     own = {name: options.pop(name) for name in other}
     if own.get("launcher", True):
         store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -149,7 +153,7 @@ def train(world: int, folder: Path, **options: Any) -> list[int]:
     for child in children:
         child.start()
     for child in children:
-        child.join(120)
+        child.join(60)
         if child.exitcode is None:
             child.kill()
     return [child.exitcode for child in children]

@@ -149,14 +149,18 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
     assert words.count("a batch of 8 rows cannot be shared equally among 3 processes") == 1
 
 
-def test_the_number_of_steps_is_one_decision(tmp_path) -> None:
-    """Measured speeds and clocks differ among processes; were steps settled by each, one would wait for ever."""
-    options = {"steps": 0, "minutes": 0.03, "epochs": 0.0, "micro_batch": 0, "schedule": "linear"}
-    assert train(2, tmp_path, **options, checkpoint_every=1000, eval_every=1000) == [0, 0]
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_number_of_steps_is_one_decision(tmp_path, schedule: str) -> None:
+    """Measured speeds and clocks differ among processes, so that each by itself would end at another step.
+
+    A cosine keeps what the dry run found, a linear schedule reviews it.
+    """
+    options = {"steps": 0, "minutes": 0.03, "epochs": 0.0, "micro_batch": 0, "schedule": schedule}
+    assert train(2, tmp_path, uneven=True, **options, checkpoint_every=1000, eval_every=1000) == [0, 0]
     last = max((int(p.name[5:]), p) for p in (tmp_path / "checkpoints").iterdir())[1]
     state = json.loads((last / "state.json").read_text())
     assert state["resolved"]["steps"] == state["step"] > 0
-    assert state["resolved"]["reviewed"]
+    assert state["resolved"]["reviewed"] == (schedule == "linear")
     assert state["resolved"]["micro_batch"] == 4  # of each process
 
 
