@@ -5,6 +5,7 @@ import os
 import sys
 
 import prosa
+from prosa.core import processes
 
 # word: (module of prosa.cli, what it does)
 COMMANDS = {
@@ -18,6 +19,8 @@ COMMANDS = {
     "report": ("report", "the run's report.html"),
     "doctor": ("doctor", "what this machine has, and what is missing"),
 }
+
+IN_SEVERAL_PROCESSES = ("pretrain",)
 
 EPILOG = """
 Start here:
@@ -53,6 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] in ("-V", "--version"):
         return _print(f"{prosa.__version__}\n")
     word, *rest = arguments
+    if processes.rank():  # of several: the first speaks
+        processes.hush()
     from prosa.cli.command import guarded
 
     return guarded(lambda: _dispatch(word, rest))
@@ -76,9 +81,29 @@ def _dispatch(word: str, rest: list[str]) -> int:
         from prosa.core.errors import unknown
 
         raise unknown(tr("command", "comando"), word, COMMANDS)
+    if processes.world() > 1 and word not in IN_SEVERAL_PROCESSES:
+        raise _one_process_only(word)
     module = importlib.import_module(f"prosa.cli.{COMMANDS[word][0]}")
     code: int = module.main(rest)
     return code
+
+
+def _one_process_only(word: str) -> Exception:
+    from prosa.core.errors import UserError
+    from prosa.core.language import tr
+
+    return UserError(
+        tr(
+            f"prosa {word} runs in one process, and torchrun started {processes.world()}.",
+            f"prosa {word} roda em um só processo, e o torchrun iniciou {processes.world()}.",
+        ),
+        tr(
+            "Only pretrain runs in several. Make the tokens first (prosa prepare), then: "
+            "torchrun --nproc-per-node N -m prosa pretrain --data TOKENS --out RUN",
+            "Só o pretrain roda em vários. Faça antes os tokens (prosa prepare), depois: "
+            "torchrun --nproc-per-node N -m prosa pretrain --data TOKENS --out RUN",
+        ),
+    )
 
 
 if __name__ == "__main__":

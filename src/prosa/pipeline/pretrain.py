@@ -53,7 +53,7 @@ def pretrain(
     resume: Resume = "no",
     force: bool = False,
 ) -> Pretrained:
-    """Train a language model from scratch on a token folder.
+    """Train a language model from scratch on a token folder; with torchrun, in several processes.
 
     Args:
         data: Token folder (from prosa prepare), or a run that holds one.
@@ -69,6 +69,16 @@ def pretrain(
             taken, nothing to resume, changed data, training diverged.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
+    from prosa.train.parallel import together
+
+    with together(train.device):
+        return _pretrain(data, out, model, train, sample, resume, force)
+
+
+def _pretrain(
+    data: Path, out: Path, model: ModelChoice, train: TrainConfig, sample: SampleConfig, resume: Resume, force: bool
+) -> Pretrained:
+    """The same in each process; rank 0 writes."""
     if force and resume != "no":
         raise UserError(
             tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
@@ -89,7 +99,9 @@ def pretrain(
     from prosa.train.loop import fit
     from prosa.train.memory import check_weights
     from prosa.train.objectives import NextToken
+    from prosa.train.parallel import ranks
 
+    here = ranks()
     if resume == "must":
         _check_there_is_something(base)
     tokens = _token_folder(data)
@@ -108,9 +120,11 @@ def pretrain(
     batches = Batches(
         folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
     )
-    if resume == "no":
+    here.batch(batches, 0)  # one that cannot be shared is refused before anything is written
+    if resume == "no" and here.is_main:
         claim(base, force=force, inputs=[data], resumable=(base / RESOLVED).is_file())
-    (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
+    if here.is_main:
+        (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
     layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(
         tr(
@@ -120,7 +134,7 @@ def pretrain(
             f"contexto {shape.context}",
         )
     )
-    if not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
+    if here.is_main and not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
         write_text(base / RESOLVED, write_yaml(asked))
         write_json(base / "env.json", environment())
     torch.manual_seed(train.seed)
@@ -139,7 +153,6 @@ def pretrain(
         validate=validate,
         sample=sampler(tokenizer, sample) if sample.prompts else None,
     )
-    save_model(network.cpu(), base, tokenizer=tokenizer)
     settled = replace(
         train,
         steps=result.steps,
@@ -148,7 +161,6 @@ def pretrain(
         workers=result.resolved.workers,
         compile=result.resolved.compile,
     )
-    write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))
     figures = {
         "steps": result.steps,
         "tokens": result.tokens,
@@ -157,8 +169,11 @@ def pretrain(
         "train": result.train,
         "validation": result.validation,
     }
-    write_json(base / TRAINING, {"parameters": parameters, **figures})
-    mark_complete(base)
+    if here.is_main:
+        save_model(network.cpu(), base, tokenizer=tokenizer)
+        write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))
+        write_json(base / TRAINING, {"parameters": parameters, **figures})
+        mark_complete(base)
     return Pretrained(base, parameters, figures)
 
 

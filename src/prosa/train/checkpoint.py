@@ -2,7 +2,7 @@
 
     model.safetensors      every weight, float32, a tied one once
     optimizer.safetensors  "parameter/key" -> tensor
-    state.json             step, tokens, seconds, data fingerprint, configuration, what "auto" became, threads
+    state.json             step, tokens, seconds, data fingerprint, configuration, what "auto" became, threads, ranks
     manifest.json          size and SHA-256 of each
 
 Random numbers have no state to save: dropout is seeded by (seed, step, micro-batch) and a batch is a function of
@@ -50,6 +50,8 @@ class Position:
     """What "auto" became: micro_batch, precision, compile, device."""
     threads: int
     """CPU threads of torch; sums are split over them, so another number gives other last bits."""
+    ranks: int = 1
+    """Processes; as with threads."""
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,6 +31,7 @@ from prosa.train.interrupts import Interrupts
 from prosa.train.metrics import METRICS, MetricsLog, read_metrics
 from prosa.train.objectives import Objective
 from prosa.train.optimizers import Optimizer
+from prosa.train.parallel import Ranks, StepBatches, ranks
 from prosa.train.resume import checkpoint_to_use, go_on
 from prosa.train.schedules import learning_rate_factor
 from prosa.train.speed import flops_per_token, matmul_peak, synchronize
@@ -39,19 +40,6 @@ from prosa.train.workers import gradients
 from prosa.train.wrapping import recomputing
 
 CHECKPOINTS = "checkpoints"
-
-
-class StepBatches(Protocol):
-    """Batches as a function of the step, from 0 (``data.batches.Batches``)."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps that read the text once; asked for only where ``TrainConfig.steps`` is 0."""
-        ...
-
-    def at(self, step: int) -> Batch:
-        """The batch of a step."""
-        ...
 
 
 Validate = Callable[[nn.Module, int], dict[str, float]]
@@ -98,7 +86,8 @@ def fit(
 ) -> TrainResult:
     """Train ``model`` in place for ``config.steps`` steps, or as many as minutes and epochs allow.
 
-    Writes ``metrics.jsonl`` and ``checkpoints/`` in ``folder``.
+    Writes ``metrics.jsonl`` and ``checkpoints/`` in ``folder``. Inside ``parallel.together`` every process calls this
+    alike, each computes its rows of every batch, and rank 0 writes.
 
     Args:
         model: with its first weights; float32. It is moved to the device, and left there in evaluation mode.
@@ -115,19 +104,24 @@ def fit(
     """
     device = choose_device(config.device)
     model.to(device)
-    first = batches.at(0)
-    if len(first.inputs) != config.batch_size:
+    here = ranks()
+    first = here.batch(batches, 0)
+    found = len(first.inputs) * here.world
+    if found != config.batch_size:
         raise UserError(
             tr(
-                f"the batches have {len(first.inputs)} sequences, but train.batch_size is {config.batch_size}.",
-                f"os lotes têm {len(first.inputs)} sequências, mas train.batch_size é {config.batch_size}.",
+                f"the batches have {found} sequences, but train.batch_size is {config.batch_size}.",
+                f"os lotes têm {found} sequências, mas train.batch_size é {config.batch_size}.",
             )
         )
     optimizer = Optimizer(model, config)
     shape = getattr(model, "config", None)
     described = (to_mapping(shape) if dataclasses.is_dataclass(shape) else {}) | {"window": first.inputs.shape[1]}
-    start = Position(0, 0, 0.0, data_fingerprint, to_mapping(config), described, {}, torch.get_num_threads())
-    resumed = checkpoint_to_use(folder / CHECKPOINTS, resume)
+    start = Position(
+        0, 0, 0.0, data_fingerprint, to_mapping(config), described, {}, torch.get_num_threads(), here.world
+    )
+    good = here.of_main(str(checkpoint_to_use(folder / CHECKPOINTS, resume) or "") if here.is_main else "")
+    resumed = Path(good) if good else None
     known: Resolved | None = None
     if resumed is not None:
         start, known = go_on(resumed, start, model, optimizer)
@@ -136,15 +130,25 @@ def fit(
         stack.callback(model.eval)
         model.train()
         per_epoch = 0 if config.steps else batches.steps_per_epoch
-        ready = dry_run(model, objective, first, optimizer, config, start.step, per_epoch, known)
+        own, known = _of_one_rank(config, known, len(first.inputs))
+        ready = None
+        if here.is_main:
+            ready = dry_run(model, objective, first, optimizer, own, start.step, per_epoch, known)
+        known = Resolved(**here.of_main(to_mapping(ready.resolved) if ready else {}))
+        if not ready:  # rank 0 has decided
+            ready = dry_run(model, objective, first, optimizer, own, start.step, per_epoch, known)
         asked, config = config, with_steps(config, ready.resolved.steps)
         position = replace(start, resolved=to_mapping(ready.resolved))
-        log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))
-        label, total = tr("training", "treino"), float(config.steps * first.inputs.numel())
+        log = None
+        if here.is_main:
+            log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))
+        label, total = tr("training", "treino"), float(config.steps * first.inputs.numel() * here.world)
         bar = stack.enter_context(progress(label, total, "tokens", position.tokens))
         interrupts = stack.enter_context(Interrupts())
-        run = _Run(model, objective, batches, asked, config, folder, optimizer, ready, log, bar, validate, sample)
+        objective = here.wrap(model, objective)
+        run = _Run(model, objective, batches, asked, config, folder, optimizer, ready, here, log, bar, validate, sample)
         position, path = run.steps(position, interrupts)
+        here.wait()  # for rank 0's last lines
     lines = read_metrics(folder / METRICS)
     return TrainResult(
         steps=position.step,
@@ -156,6 +160,13 @@ def fit(
         resumed_from=None if resumed is None else start.step,
         resolved=Resolved(**position.resolved),
     )
+
+
+def _of_one_rank(config: TrainConfig, known: Resolved | None, rows: int) -> tuple[TrainConfig, Resolved | None]:
+    """What there is to settle for a rank that has ``rows`` rows of a batch: the micro-batch must divide them."""
+    micro = math.gcd(config.micro_batch, rows) if config.micro_batch else 0
+    known = known and replace(known, micro_batch=math.gcd(known.micro_batch, rows))
+    return replace(config, batch_size=rows, micro_batch=micro), known
 
 
 def _last(lines: list[dict[str, Any]], kind: str) -> dict[str, Any]:
@@ -175,17 +186,19 @@ class _Run:
     folder: Path
     optimizer: Optimizer
     ready: DryRun
-    log: MetricsLog
+    ranks: Ranks
+    log: MetricsLog | None
+    """Where rank 0 writes; the others have none."""
     bar: Bar
     validate: Validate | None
     sample: Sample | None
 
     def steps(self, position: Position, interrupts: Interrupts) -> tuple[Position, Path]:
         """Train to the end, or until interrupted."""
-        context = self.batches.at(0).inputs.shape[1]
+        context = self.ranks.batch(self.batches, 0).inputs.shape[1]
         device = next(self.model.parameters()).device
         dtype = torch.bfloat16 if self.ready.resolved.precision == "bfloat16" else torch.float32
-        share = flops_per_token(self.model, context) / matmul_peak(device, dtype)
+        share = flops_per_token(self.model, context) / (matmul_peak(device, dtype) * self.ranks.world)
         earlier, began = position.seconds, time.perf_counter()
         busy, window = 0.0, 0  # seconds and tokens since the last line
         path = self.folder / CHECKPOINTS / f"step_{position.step}"
@@ -197,14 +210,15 @@ class _Run:
                 position = self._review(position)
             config = self.config
             step, before = position.step + 1, time.perf_counter()
-            batch = self.batches.at(step - 1)
+            batch = self.ranks.batch(self.batches, step - 1)
             losses, norm = self._step(step, batch)
             synchronize(device)
-            busy, window = busy + time.perf_counter() - before, window + batch.inputs.numel()
-            tokens = position.tokens + batch.inputs.numel()
+            new = batch.inputs.numel() * self.ranks.world
+            busy, window = busy + time.perf_counter() - before, window + new
+            tokens = position.tokens + new
             position = replace(position, step=step, tokens=tokens, seconds=earlier + time.perf_counter() - began)
-            last = step == config.steps
-            if last or step % config.log_every == 0:
+            last, stop = step == config.steps, self.ranks.any(interrupts.requested)
+            if self.log and (last or step % config.log_every == 0):
                 rate = window / busy
                 self.log.write(
                     "train",
@@ -219,12 +233,13 @@ class _Run:
                     **{name: value / losses.targets for name, value in losses.extra.items()},
                 )
                 busy, window = 0.0, 0
-            self.bar.advance(batch.inputs.numel(), tr("loss ", "perda ") + number(losses.mean, 3))
+            self.bar.advance(new, tr("loss ", "perda ") + number(losses.mean, 3))
             self._look(step, last)
-            if last or interrupts.requested or step % config.checkpoint_every == 0:
+            if last or stop or step % config.checkpoint_every == 0:
                 position = replace(position, seconds=earlier + time.perf_counter() - began)
                 path = self._save(position)
-            if interrupts.requested:
+            if stop:
+                self.ranks.wait()  # nobody leaves before it is saved
                 say(
                     tr(
                         f"stopped; saved {path}. Go on with --resume auto.",
@@ -236,9 +251,10 @@ class _Run:
 
     def _review(self, position: Position) -> Position:
         """Set the number of steps by the time that those done took, when that is due; the checkpoint keeps it."""
-        if not review_is_due(self.asked, position.step, self.config.steps, position.seconds):
+        seconds = self.ranks.of_main(position.seconds)
+        if not review_is_due(self.asked, position.step, self.config.steps, seconds):
             return position
-        steps = reviewed_steps(self.asked, position.step, position.seconds, self.batches.steps_per_epoch)
+        steps = reviewed_steps(self.asked, position.step, seconds, self.batches.steps_per_epoch)
         self.config = with_steps(self.asked, steps)
         self.bar.resize(steps * position.tokens / position.step)
         position = replace(position, resolved={**position.resolved, "steps": steps, "reviewed": True})
@@ -257,6 +273,7 @@ class _Run:
             precision=resolved.precision,
             seed=config.seed,
             step=step,
+            ranks=self.ranks,
         )
         norm = normalise(self.model, losses.targets, config.clip)
         if not (math.isfinite(losses.total) and math.isfinite(norm)):
@@ -267,6 +284,8 @@ class _Run:
 
     def _look(self, step: int, last: bool) -> None:
         """Validation and samples when they are due, or all; they change neither the model nor any later draw."""
+        if self.log is None:
+            return
         config, model = self.config, self.model
         model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -279,6 +298,8 @@ class _Run:
 
     def _save(self, position: Position) -> Path:
         folder = self.folder / CHECKPOINTS
+        if not self.ranks.is_main:
+            return folder / f"step_{position.step}"
         return save_checkpoint(folder, self.model, self.optimizer, position, self.config.keep_checkpoints)
 
     def _diverged(self, step: int, loss: float, norm: float) -> TrainingDiverged:

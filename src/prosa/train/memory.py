@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from prosa.core.device import choose_device
 from prosa.core.errors import UserError
 from prosa.core.language import number, size, tr
+from prosa.core.processes import local_world
 from prosa.data.batches import Batch
 from prosa.train.config import TrainConfig
 from prosa.train.objectives import Objective
@@ -60,7 +61,7 @@ class Memory:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes a process can still get on ``device``; None where the system does not tell."""
+    """Bytes a process can still get on ``device`` (of a CPU's, its share); None where the system does not tell."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type != "cpu":
@@ -78,7 +79,7 @@ def free_memory(device: torch.device) -> int | None:
             found.append(int(limit) - int((group / "memory.current").read_text(encoding="ascii")) + cached)
     except (OSError, ValueError):
         pass
-    return min(found, default=None)
+    return min(found) // local_world() if found else None
 
 
 def check_weights(parameters: int, config: TrainConfig) -> None:

@@ -109,8 +109,15 @@ def go_on(path: Path, now: Position, model: nn.Module, optimizer: Optimizer) -> 
                 f"{now.threads} threads de CPU agora, {saved.threads} antes: os últimos dígitos podem mudar.",
             )
         )
+    if saved.ranks != now.ranks:
+        warn(
+            tr(
+                f"processes now: {now.ranks}, before: {saved.ranks}: the result's last digits may differ.",
+                f"processos agora: {now.ranks}, antes: {saved.ranks}: os últimos dígitos podem mudar.",
+            )
+        )
     load_checkpoint(path, model, optimizer)
     say(tr(f"going on from {path} (step {saved.step})", f"continuando de {path} (passo {saved.step})"))
     same = not changed & SETTLED_BY and saved.resolved["device"] == next(model.parameters()).device.type
-    position = replace(saved, config=now.config, threads=now.threads)
+    position = replace(saved, config=now.config, threads=now.threads, ranks=now.ranks)
     return position, Resolved(**saved.resolved) if same else None

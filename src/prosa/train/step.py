@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from prosa.data.batches import Batch
 from prosa.train.objectives import Objective
+from prosa.train.parallel import Ranks, apart
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -59,26 +60,37 @@ def computing_in(precision: Precision, device: torch.device) -> Any:
 
 
 def accumulate(
-    model: Any, objective: Objective, batch: Batch, *, micro_batch: int, precision: Precision, seed: int, step: int
+    model: Any,
+    objective: Objective,
+    batch: Batch,
+    *,
+    micro_batch: int,
+    precision: Precision,
+    seed: int,
+    step: int,
+    ranks: Ranks = Ranks(),  # noqa: B008, frozen
 ) -> Losses:
     """Forward and backward over all micro-batches; adds the gradient of the sum of the losses to ``.grad``.
 
     Args:
         model: in training mode, on its device; ``batch`` is moved there.
         seed, step: what ``step_seed`` makes dropout's seed of; torch's global generator is left at it.
+        ranks: whose batch ``batch`` is a part of; with an objective that they wrapped, losses and gradients are of all.
     """
     device = next(model.parameters()).device
     total, targets = 0.0, 0
     extra: dict[str, float] = {}
+    number = -(-len(batch.inputs) // micro_batch)
     for micro, part in enumerate(micro_batches(batch, micro_batch, device)):
-        torch.manual_seed(step_seed(seed, step, micro))
-        with computing_in(precision, device):
+        torch.manual_seed(step_seed(seed, step, ranks.rank * number + micro))
+        with computing_in(precision, device), apart(objective, micro + 1 < number):
             loss, count, more = objective(model, part)
         torch.autograd.backward(loss)
         total += float(loss.detach())
         targets += count
         extra = {name: extra.get(name, 0.0) + value for name, value in more.items()}
-    return Losses(total, targets, extra)
+    total, all_targets, *sums = ranks.sum(total, targets, *extra.values())
+    return Losses(total, int(all_targets), dict(zip(extra, sums, strict=True)))
 
 
 def normalise(model: nn.Module, targets: int, clip: float) -> float:
