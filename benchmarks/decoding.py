@@ -147,16 +147,26 @@ def compare(size: str, precision: str, rows: int, folder: Path, llama: Llama | N
             results[name].append(run())
 
     speed = {name: rows * tokens / statistics.median(r["seconds"] for r in found) for name, found in results.items()}
-    print(f"\n{size}, {precision}, batch {rows}, {tokens} new tokens; median of {repeats}; reads {statistics.median(read) / 1e9:.1f} GB/s")
+    print(
+        f"\n{size}, {precision}, batch {rows}, {tokens} new tokens; median of {repeats}; reads {statistics.median(read) / 1e9:.1f} GB/s"
+    )
     for name, value in speed.items():
-        same = [a == b for a, b in zip(sum(results["prosa"][0]["ids"], []), sum(results[name][0]["ids"], []), strict=True)]
-        note = "" if name == "prosa" else f"   prosa is {speed['prosa'] / value:.2f} x; {sum(same)} of {len(same)} tokens the same"
+        same = [
+            a == b for a, b in zip(sum(results["prosa"][0]["ids"], []), sum(results[name][0]["ids"], []), strict=True)
+        ]
+        note = (
+            ""
+            if name == "prosa"
+            else f"   prosa is {speed['prosa'] / value:.2f} x; {sum(same)} of {len(same)} tokens the same"
+        )
         note += f"   ({cache} cache)" if name == "transformers" else ""
         print(f"  {name:13s} {value:8.1f} tokens/s{note}")
     print(f"  target: >= 2 x transformers                  {verdict(speed['prosa'] / speed['transformers'], 2)}")
     if "llama.cpp" in speed:
         least = 0.8 if rows == 1 else 1.0
-        print(f"  target: >= {least} x llama.cpp                  {verdict(speed['prosa'] / speed['llama.cpp'], least)}")
+        print(
+            f"  target: >= {least} x llama.cpp                  {verdict(speed['prosa'] / speed['llama.cpp'], least)}"
+        )
     if rows == 1:
         weights = sum(p.numel() for p in model.parameters()) * dtype.itemsize
         share = speed["prosa"] * weights / statistics.median(read)

@@ -136,7 +136,10 @@ class _Layer:
         self.out = _linear([attention.out], dtype, rows)
         self.qk_norm: Map | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
-            q_HD, k_KD = attention.q_norm.weight.expand(self.heads, -1), attention.k_norm.weight.expand(self.kv_heads, -1)
+            q_HD, k_KD = (
+                attention.q_norm.weight.expand(self.heads, -1),
+                attention.k_norm.weight.expand(self.kv_heads, -1),
+            )
             self.qk_norm = _RMSNorm(torch.cat((q_HD, k_KD)), attention.q_norm.eps)
         self.gated = isinstance(feedforward, SwiGLU)
         first = [feedforward.gate, feedforward.up] if isinstance(feedforward, SwiGLU) else [feedforward.up]
@@ -146,7 +149,10 @@ class _Layer:
     def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
         """What attention adds."""
         all_BND = self.qkv(self.attention_norm(x_BC)).view(x_BC.shape[0], -1, self.head_dim)
-        qk_BRD, v_BKD = all_BND.narrow(1, 0, self.heads + self.kv_heads).float(), all_BND.narrow(1, self.heads + self.kv_heads, self.kv_heads)
+        qk_BRD, v_BKD = (
+            all_BND.narrow(1, 0, self.heads + self.kv_heads).float(),
+            all_BND.narrow(1, self.heads + self.kv_heads, self.kv_heads),
+        )
         if self.qk_norm is not None:
             qk_BRD = self.qk_norm(qk_BRD)
         if turn is not None:

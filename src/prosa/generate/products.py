@@ -29,7 +29,9 @@ def lay_out(weight_NK: Tensor, dtype: torch.dtype, vectors: int) -> Product:
     """The product x -> x @ weight^T from a copy of the matrix, laid out for this many vectors a call."""
     if vectors == 1 and "fbgemm" in torch.backends.quantized.supported_engines:
         return Panels(weight_NK, dtype)
-    if torch.backends.mkldnn.is_available() and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    if torch.backends.mkldnn.is_available() and (
+        dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    ):
         return Packed(weight_NK.to(dtype), vectors)
     copy_NK = weight_NK.to(dtype, copy=True)
     return lambda x: F.linear(x.to(dtype), copy_NK)

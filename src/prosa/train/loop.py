@@ -130,7 +130,7 @@ def fit(
         stack.callback(model.eval)
         model.train()
         per_epoch = 0 if config.steps else batches.steps_per_epoch
-        own, known = _of_one_rank(config, known, len(first.inputs))
+        own, known = _of_one_rank(config, known, len(first.inputs), here)
         ready = None
         if here.is_main:
             ready = dry_run(model, objective, first, optimizer, own, start.step, per_epoch, known)
@@ -162,11 +162,22 @@ def fit(
     )
 
 
-def _of_one_rank(config: TrainConfig, known: Resolved | None, rows: int) -> tuple[TrainConfig, Resolved | None]:
-    """What there is to settle for a rank that has ``rows`` rows of a batch: the micro-batch must divide them."""
+def _of_one_rank(
+    config: TrainConfig, known: Resolved | None, rows: int, ranks: Ranks
+) -> tuple[TrainConfig, Resolved | None]:
+    """What there is to settle for a rank that has ``rows`` rows of a batch.
+
+    The micro-batch must divide them, and several processes share rows among themselves and not among threads too.
+    """
     micro = math.gcd(config.micro_batch, rows) if config.micro_batch else 0
-    known = known and replace(known, micro_batch=math.gcd(known.micro_batch, rows))
-    return replace(config, batch_size=rows, micro_batch=micro), known
+    workers = config.workers if ranks.world == 1 else 1
+    if known:
+        known = replace(
+            known,
+            micro_batch=math.gcd(known.micro_batch, rows),
+            workers=known.workers if ranks.world == 1 else 1,
+        )
+    return replace(config, batch_size=rows, micro_batch=micro, workers=workers), known
 
 
 def _last(lines: list[dict[str, Any]], kind: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from prosa.data.batches import Batch
 from prosa.train.objectives import Objective
+from prosa.train.parallel import Ranks
 from prosa.train.step import Losses, Precision, accumulate, micro_batches, rows
 from prosa.train.threads import each
 from prosa.train.wrapping import Compiled
@@ -68,12 +69,29 @@ class Workers:
 
 
 def gradients(
-    runner: Any, objective: Objective, batch: Batch, *, micro_batch: int, precision: Precision, seed: int, step: int
+    runner: Any,
+    objective: Objective,
+    batch: Batch,
+    *,
+    micro_batch: int,
+    precision: Precision,
+    seed: int,
+    step: int,
+    ranks: Ranks = Ranks(),  # noqa: B008, frozen
 ) -> Losses:
-    """``step.accumulate`` by whatever computes: the model, compiled or not, or threads."""
+    """``step.accumulate`` by whatever computes: the model, compiled or not, or (in the only process) threads."""
     if isinstance(runner, Workers):
         return runner.accumulate(objective, batch, micro_batch=micro_batch)
-    return accumulate(runner, objective, batch, micro_batch=micro_batch, precision=precision, seed=seed, step=step)
+    return accumulate(
+        runner,
+        objective,
+        batch,
+        micro_batch=micro_batch,
+        precision=precision,
+        seed=seed,
+        step=step,
+        ranks=ranks,
+    )
 
 
 def can_share_rows(model: nn.Module) -> bool:
