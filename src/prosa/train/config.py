@@ -24,9 +24,9 @@ class TrainConfig:
     epochs: float = 8.0
     """With steps 0: the most passes over the text. 0: no limit."""
     batch_size: int = 16
-    """Sequences a step, over the whole step (accumulated micro-batches included)."""
+    """Sequences a step, over the whole step (accumulated micro-batches and all processes included)."""
     micro_batch: int = 0
-    """Sequences computed at once; a divisor of batch_size. 0: as many as the memory takes."""
+    """Sequences a process computes at once; a divisor of batch_size. 0: as many as the memory takes."""
     document_mask: bool = False
     """A token sees only its own document, not what stands before it in the window."""
     optimizer: Literal["adamw", "muon"] = "muon"
