@@ -184,6 +184,9 @@ def main() -> None:
                 f"{figure['peak']:8.0f}",
                 flush=True,
             )
+        fastest = min(figure["seconds"] for way, figure in figures.items() if way.startswith("tiktoken"))
+        ratio = fastest / min(figure["seconds"] for way, figure in figures.items() if way.startswith("prosa"))
+        print(f"       target: 5 x tiktoken; {base / fastest * ratio:.2f} x one process, {ratio:.2f} x the faster way")
 
 
 def measure(corpus: Path, repeats: int) -> dict[str, dict[str, float]]:
