@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/targets.py --rivals FOLDER            # about an hour on two cores; leave them alone
     .venv/bin/python benchmarks/targets.py --rivals FOLDER --only tokens shards
 
-FOLDER/venv is made, with the rivals that are public packages, where it is missing; nanoGPT and nanochat are no packages:
-put checkouts at FOLDER/nanoGPT and FOLDER/nanochat, or they are left out, and that is said. What a benchmark prints goes
-to the screen as it comes; at the end its lines with a target are repeated. The GPU's benchmark runs where torch finds
-one, and as a dry run elsewhere (then its figures mean nothing).
+FOLDER/venv is made, with the rivals that are public packages, where it is missing; nanoGPT and nanochat are no
+packages: put checkouts at FOLDER/nanoGPT and FOLDER/nanochat, or they are left out, and that is said. What a benchmark
+prints goes to the screen as it comes; at the end its lines with a target are repeated. The GPU's benchmark runs where
+torch finds one, and as a dry run elsewhere (then its figures mean nothing).
 """
 
 import argparse

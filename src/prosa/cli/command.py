@@ -64,7 +64,7 @@ def run(
     """Parse ``argv`` by the signature of ``function``, call it, print its result.
 
     Parameters that are parts of a recipe (``train: TrainConfig``) become ``--train.lr`` and take their defaults from
-    ``--recipe``, then from the environment. Every command also has ``--lang`` and ``--json``.
+    ``--recipe``, then from the environment, then from ``--budget``. Every command also has ``--lang`` and ``--json``.
 
     Args:
         function: A stage of ``prosa.pipeline``.
@@ -83,6 +83,8 @@ def run(
     extra |= {"lang": (Lang | None, None), "json": (bool, False)}
     if defaults:
         extra["recipe"] = (str | None, None)
+    if {"model", "train"} <= defaults.keys():
+        extra["budget"] = (str | None, None)
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = []
     for name, parameter in inspect.signature(function).parameters.items():
@@ -110,6 +112,7 @@ def run(
     wants_json = arguments.pop("json")
     chosen = {name: arguments.pop(name) for name in views}
     arguments.pop("recipe", None)
+    arguments.pop("budget", None)
     result = function(**arguments, **({} if wants_json else fixed or {}))
     if not wants_json:
         show(result, **chosen)
@@ -125,10 +128,13 @@ def _recipe_parts(function: Callable[..., Any], argv: list[str]) -> dict[str, An
     hints = typing.get_type_hints(function)
     if not any(dataclasses.is_dataclass(hint) for name, hint in hints.items() if name != "return"):
         return {}
+    from prosa.pipeline.budgets import within
     from prosa.pipeline.recipe import Recipe, load_recipe
 
     parts = typing.get_type_hints(Recipe)
-    recipe = load_recipe(_option(argv, "--recipe"))
+    recipe, budget = load_recipe(_option(argv, "--recipe")), _option(argv, "--budget")
+    if budget is not None:
+        recipe = within(recipe, budget)
     return {name: getattr(recipe, name) for name, hint in hints.items() if parts.get(name) == hint}
 
 
@@ -153,6 +159,7 @@ def language_of(argv: list[str]) -> Lang | None:
 EXTRA_HELP = {
     "lang": "Language of messages and report: en or pt-BR (default: PROSA_LANG, then the locale).",
     "json": "Print the result as JSON on stdout, nothing else.",
+    "budget": "Time for training (90s, 10m, 1h): chooses model, batch and rate over the recipe's; flags override it.",
     "recipe": "Recipe (a name, or a YAML file) that the defaults come from; flags override it.",
 }
 

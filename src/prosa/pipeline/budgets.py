@@ -1,0 +1,53 @@
+"""``--budget 10m``: the size, batch and rate that gave the lowest bits per byte in that time, measured (see TABLE).
+
+What was measured: two cores of a server, the Portuguese text of the demo recipe (4,096 tokens of vocabulary), held-out
+text; docs/performance.md has the candidates. Between two rows the nearer one counts, as a ratio; a faster machine
+takes more steps in the same minutes.
+"""
+
+import dataclasses
+import math
+import re
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.pipeline.recipe import Recipe
+
+TABLE: dict[float, dict[str, dict[str, str | int | float]]] = {
+    1.0: {"model": {"size": "tiny"}, "train": {"batch_size": 8}},
+    10.0: {"model": {"size": "tiny"}, "train": {"batch_size": 16}},
+    60.0: {"model": {"size": "small"}, "train": {"batch_size": 16}},
+}
+"""Minutes of training -> what differs from the defaults."""
+UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
+
+
+def minutes(budget: str) -> float:
+    """Minutes of a budget such as 90s, 10m or 1.5h.
+
+    Raises:
+        UserError: it is not a time above 0.
+    """
+    found = re.fullmatch(r"(\d+(?:[.,]\d+)?)\s*([smh])", budget.strip().lower())
+    time = float(found[1].replace(",", ".")) * UNITS[found[2]] if found else 0.0
+    if time <= 0:
+        raise UserError(
+            tr(f"--budget {budget!r} is not a time.", f"--budget {budget!r} não é um tempo."),
+            tr("For example: --budget 90s, 10m or 1.5h.", "Por exemplo: --budget 90s, 10m ou 1.5h."),
+        )
+    return time
+
+
+def within(recipe: Recipe, budget: str) -> Recipe:
+    """``recipe`` with the model and the training that fit the budget; ``minutes`` is the budget itself.
+
+    Raises:
+        UserError: the budget is not a time.
+    """
+    time = minutes(budget)
+    row = TABLE[min(TABLE, key=lambda known: abs(math.log(known / time)))]
+    return dataclasses.replace(
+        recipe,
+        model=dataclasses.replace(recipe.model, **row["model"]),
+        train=dataclasses.replace(recipe.train, steps=0, minutes=time, **row["train"]),
+    )
