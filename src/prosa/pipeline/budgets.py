@@ -8,12 +8,13 @@ takes more steps in the same minutes.
 import dataclasses
 import math
 import re
+from typing import Any
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.pipeline.recipe import Recipe
 
-TABLE: dict[float, dict[str, dict[str, str | int | float]]] = {
+TABLE: dict[float, dict[str, dict[str, Any]]] = {
     1.0: {"model": {"size": "tiny"}, "train": {"batch_size": 8}},
     10.0: {"model": {"size": "tiny"}, "train": {"batch_size": 16}},
     60.0: {"model": {"size": "small"}, "train": {"batch_size": 16}},
