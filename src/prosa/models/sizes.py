@@ -44,6 +44,8 @@ _LLAMA = {  # name: n_layer, d_model, n_head, d_ff
     "llama-33b": (60, 6656, 52, 17920),
     "llama-65b": (80, 8192, 64, 22016),
 }
+PUBLISHED_CONTEXT = frozenset((*_GPT2, *_GPT3, *_LLAMA))
+"""Sizes that come with a context and a vocabulary of their own."""
 SIZES: tuple[str, ...] = (*_SMALL, *_GPT2, *_GPT3, *_LLAMA)
 
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from prosa.models.gpt import GPTConfig
 
 
+OWN_CONTEXT = 256  # of the small sizes
+
+
 @dataclass(frozen=True)
 class ModelChoice:
     """A size by name or by depth, and what differs from it; 0 and "auto" leave a part as the size has it."""
@@ -19,8 +22,8 @@ class ModelChoice:
     """tiny, small, medium, large, xlarge; gpt2-124m to gpt2-1558m, gpt3-125m to gpt3-175b, llama-7b to llama-65b."""
     depth: int = 0
     """In place of a size: the number of layers; the width is 64 times as much."""
-    context: int = 256
-    """Longest text the model reads at once, in tokens; 0: the size's own."""
+    context: int = 0
+    """Longest text the model reads at once, in tokens; 0: the size's own (256 for tiny to xlarge and depth)."""
     shape: Literal["auto", "classic", "modern", "speedrun"] = "auto"
     """classic: GPT-2 (LayerNorm, GELU, biases); modern: Qwen3 (RMSNorm, rotary positions, QK-norm, SwiGLU); speedrun:
     learns faster, and only Prosa opens it."""
@@ -49,15 +52,26 @@ class ModelChoice:
         Raises:
             UserError: an unknown size, or a shape that does not fit together (with an offer).
         """
+        config = self.shape_of(vocab_size)
+        config.check()
+        return config
+
+    def shape_of(self, vocab_size: int | None) -> "GPTConfig":
+        """The model's shape, also one that cannot be built; None: the published vocabulary.
+
+        Raises:
+            UserError: an unknown size.
+        """
         from prosa.models.gpt import GPTConfig
-        from prosa.models.sizes import by_name, dial
+        from prosa.models.sizes import PUBLISHED_CONTEXT, by_name, dial
 
         if self.depth < 0:
             raise UserError(tr(f"model.depth is {self.depth}.", f"model.depth é {self.depth}."))
         if self.depth:
-            base = dial(self.depth, vocab_size, self.context or 256)
+            base = dial(self.depth, vocab_size or 32768, self.context or OWN_CONTEXT)
         else:
-            base = by_name(self.size, vocab_size=vocab_size, context=self.context or None)
+            own = None if self.size in PUBLISHED_CONTEXT else OWN_CONTEXT
+            base = by_name(self.size, vocab_size=vocab_size, context=self.context or own)
         given = {
             name: getattr(self, name)
             for name in ("n_layer", "d_model", "n_head", "n_kv_head", "head_dim", "d_ff", "dropout")
@@ -81,5 +95,4 @@ class ModelChoice:
             }
             given = worked_out | given
         config: GPTConfig = dataclasses.replace(base, shape=shape, **given)
-        config.check()
         return config
