@@ -143,7 +143,18 @@ def main() -> None:
         asked.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-SHORT = {"model": {"context": 64}, "train": {"batch_size": 16, "precision": "bfloat16", "workers": 2}}
+SHORT = {
+    "model": {"context": 64},
+    "train": {
+        "batch_size": 32,
+        "precision": "bfloat16",
+        "workers": 2,
+        "muon_lr": 0.08,
+        "lr": 0.02,
+        "embedding_lr": 0.1,
+        "decay_fraction": 0.9,
+    },
+}
 OVERRIDES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("W/8", "W/6", "W/5", "W/4"), SHORT),
     "5 W": {"model": {"d_model": 192, "n_head": 3}, "train": {"batch_size": 16, "weight_decay": 1.0}},
