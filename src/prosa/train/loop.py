@@ -9,7 +9,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from prosa.train.resume import checkpoint_to_use, go_on
 from prosa.train.schedules import learning_rate_factor
 from prosa.train.speed import flops_per_token, matmul_peak, synchronize
 from prosa.train.step import Losses, normalise
+from prosa.train.threads import leaving_cores_free
 from prosa.train.workers import gradients
 from prosa.train.wrapping import recomputing
 
@@ -274,6 +275,10 @@ class _Run:
 
     def _step(self, step: int, batch: Batch) -> tuple[Losses, float]:
         """One optimizer step; the losses and the norm of the gradient before clipping."""
+        with leaving_cores_free() if self.ready.resolved.workers > 1 else nullcontext():
+            return self._step_itself(step, batch)
+
+    def _step_itself(self, step: int, batch: Batch) -> tuple[Losses, float]:
         config, resolved = self.config, self.ready.resolved
         self.optimizer.set_lr(learning_rate_factor(step, config))
         losses = gradients(

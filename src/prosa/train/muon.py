@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prosa.train.threads import each
+from prosa.train.threads import available, each
 
 A, B, C = 3.4445, -4.7750, 2.0315
 STEPS = 5
@@ -70,7 +70,7 @@ def _by_shape(parameters: list[nn.Parameter]) -> list[list[int]]:
 
 def _orthogonal_in_parts(matrices_NRC: Tensor) -> Tensor:
     """``orthogonal``; on a CPU, small matrices are shared among threads."""
-    number = min(torch.get_num_threads(), len(matrices_NRC))
+    number = min(available(), len(matrices_NRC))
     if matrices_NRC.device.type != "cpu" or number == 1 or matrices_NRC[0].numel() > LARGE:
         return orthogonal(matrices_NRC)
     return torch.cat(each(orthogonal, matrices_NRC.chunk(number), number))
