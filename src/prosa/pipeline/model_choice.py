@@ -8,7 +8,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 
 if TYPE_CHECKING:
-    from prosa.models.gpt import GPTConfig
+    from prosa.models.gpt_config import GPTConfig
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,17 @@ class ModelChoice:
         Raises:
             UserError: an unknown size, or a shape that does not fit together (with an offer).
         """
-        from prosa.models.gpt import GPTConfig
+        config = self.unchecked(vocab_size)
+        config.check()
+        return config
+
+    def unchecked(self, vocab_size: int) -> "GPTConfig":
+        """The shape also where it can only be counted; ``vocab_size`` 0: the size's own.
+
+        Raises:
+            UserError: an unknown size.
+        """
+        from prosa.models.gpt_config import GPTConfig
         from prosa.models.sizes import by_name, dial
 
         if self.depth < 0:
@@ -56,7 +66,7 @@ class ModelChoice:
         if self.depth:
             base = dial(self.depth, vocab_size, self.context or 256)
         else:
-            base = by_name(self.size, vocab_size=vocab_size, context=self.context or None)
+            base = by_name(self.size, vocab_size=vocab_size or None, context=self.context or None)
         given = {
             name: getattr(self, name)
             for name in ("n_layer", "d_model", "n_head", "n_kv_head", "head_dim", "d_ff", "dropout")
@@ -78,5 +88,4 @@ class ModelChoice:
             }
             given = worked_out | given
         config: GPTConfig = dataclasses.replace(base, shape=shape, **given)
-        config.check()
         return config
