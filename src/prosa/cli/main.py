@@ -16,7 +16,7 @@ COMMANDS = {
     "pretrain": ("pretrain", "token shards -> a base model"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "generate": ("generate", "continue a prompt"),
-    "plan": ("plan", "parameters, memory, FLOPs, time and cost of a training, before it"),
+    "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),
     "doctor": ("doctor", "what this machine has, and what is missing"),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from prosa.core.errors import unknown
 from prosa.core.language import tr
-from prosa.models.gpt import GPTConfig
+from prosa.models.gpt_config import GPTConfig
 
 HEAD_DIM = 64
 
@@ -44,9 +44,8 @@ _LLAMA = {  # name: n_layer, d_model, n_head, d_ff
     "llama-33b": (60, 6656, 52, 17920),
     "llama-65b": (80, 8192, 64, 22016),
 }
-PUBLISHED_CONTEXT = frozenset((*_GPT2, *_GPT3, *_LLAMA))
-"""Sizes that come with a context and a vocabulary of their own."""
-SIZES: tuple[str, ...] = (*_SMALL, *_GPT2, *_GPT3, *_LLAMA)
+PUBLISHED: tuple[str, ...] = (*_GPT2, *_GPT3, *_LLAMA)  # with a vocabulary and a context of their own
+SIZES: tuple[str, ...] = (*_SMALL, *PUBLISHED)
 
 
 def by_name(name: str, *, vocab_size: int | None = None, context: int | None = None) -> GPTConfig:
@@ -127,3 +126,25 @@ def count_parameters(config: GPTConfig) -> ParameterCount:
         norms=2 * c.n_layer if c.shape == "speedrun" else norms,
         head=0 if c.tied else c.vocab_size * d,
     )
+
+
+def flops_per_token(config: GPTConfig, context: int) -> float:
+    """FLOPs of a forward and a backward pass, a token, at ``context`` tokens a sequence: 6 N + 12 L H Q T.
+
+    PaLM's count (Chowdhery et al. 2022, arXiv 2204.02311, appendix B): N parameters that multiply (a table only looks
+    up, unless it is also the head), L layers, H heads of size Q, T context.
+    """
+    count = count_parameters(config)
+    multiply = count.total - count.embeddings + (config.vocab_size * config.d_model if config.tied else 0)
+    return 6.0 * multiply + 12.0 * config.n_layer * config.n_head * config.head_dim * context
+
+
+def fitting(config: GPTConfig) -> GPTConfig:
+    """The nearest shape whose heads fit its width: other heads where they divide it, else the width of the heads."""
+    c = config
+    if c.shape != "classic" or c.n_head * c.head_dim == c.d_model:
+        return c
+    if c.head_dim and c.d_model % c.head_dim == 0:
+        heads = c.d_model // c.head_dim
+        return dataclasses.replace(c, n_head=heads, n_kv_head=heads)
+    return dataclasses.replace(c, d_model=c.n_head * c.head_dim) if c.head_dim else c

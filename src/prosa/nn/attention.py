@@ -93,7 +93,8 @@ def _attend_plainly(
     if mask is not None and groups > 1:
         mask = mask.expand(-1, groups, -1, -1).flatten(1, 2)[:, None]  # (B, 1, N, S)
     if mask is None and queries > 1 and groups == 1 and k_BKSD.dtype == q_BHTD.dtype:  # causal, in one pass
-        make = _make_causal_bias if torch.compiler.is_compiling() else _causal_bias
+        real = type(q_BHTD) is Tensor and not torch.compiler.is_compiling()  # what stands for a tensor is not kept
+        make = _causal_bias if real else _make_causal_bias
         bias = make(queries, keys, q_BHTD.device, q_BHTD.dtype)
         scores = torch.baddbmm(bias, q_BKND.flatten(0, 1), k_BKSD.flatten(0, 1).mT, alpha=scale)
         weights = scores.softmax(dim=-1).view(batch, kv_heads, queries, keys)

@@ -8,7 +8,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 
 if TYPE_CHECKING:
-    from prosa.models.gpt import GPTConfig
+    from prosa.models.gpt_config import GPTConfig
 
 
 OWN_CONTEXT = 256  # of the small sizes
@@ -52,26 +52,26 @@ class ModelChoice:
         Raises:
             UserError: an unknown size, or a shape that does not fit together (with an offer).
         """
-        config = self.shape_of(vocab_size)
+        config = self.unchecked(vocab_size)
         config.check()
         return config
 
-    def shape_of(self, vocab_size: int | None) -> "GPTConfig":
-        """The model's shape, also one that cannot be built; None: the published vocabulary.
+    def unchecked(self, vocab_size: int) -> "GPTConfig":
+        """The shape also where it can only be counted; ``vocab_size`` 0: the size's own.
 
         Raises:
             UserError: an unknown size.
         """
-        from prosa.models.gpt import GPTConfig
-        from prosa.models.sizes import PUBLISHED_CONTEXT, by_name, dial
+        from prosa.models.gpt_config import GPTConfig
+        from prosa.models.sizes import PUBLISHED, by_name, dial
 
         if self.depth < 0:
             raise UserError(tr(f"model.depth is {self.depth}.", f"model.depth é {self.depth}."))
         if self.depth:
             base = dial(self.depth, vocab_size or 32768, self.context or OWN_CONTEXT)
         else:
-            own = None if self.size in PUBLISHED_CONTEXT else OWN_CONTEXT
-            base = by_name(self.size, vocab_size=vocab_size, context=self.context or own)
+            own = None if self.size in PUBLISHED else OWN_CONTEXT
+            base = by_name(self.size, vocab_size=vocab_size or None, context=self.context or own)
         given = {
             name: getattr(self, name)
             for name in ("n_layer", "d_model", "n_head", "n_kv_head", "head_dim", "d_ff", "dropout")

@@ -1,63 +1,124 @@
-"""``prosa plan``: what a training takes before it is begun: memory, FLOPs, time and money.
+"""``prosa plan``: what a training would take (parameters, memory, operations, time, money), before anything is made.
 
-FLOPs a token, forward and backward (PaLM, arXiv 2204.02311, appendix B):  6 N + 12 L H Q T, with N all parameters but
-an untied embedding; beside it the rule of thumb 6 N D for D tokens (Kaplan et al., arXiv 2001.08361).
-Activations, where autograd keeps them in 2 bytes and attention's weights are not kept (Korthikanti et al., arXiv
-2205.05198, section 4):  34 B T C bytes a layer. A tight model on a CPU keeps more; ``prosa pretrain`` measures its own
-before the first step.
+FLOPs = tokens x (6 N + 12 L H Q T)        6 N D beside it, the rule of thumb without attention
+time  = FLOPs / (devices x peak x share)   share: model FLOPs utilization, measured on this machine or assumed
 """
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-from prosa.core.errors import UserError, unknown
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.models.gpt_config import GPTConfig
+from prosa.models.sizes import PUBLISHED, ParameterCount, count_parameters, fitting, flops_per_token
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.train.config import TrainConfig
+from prosa.train.machines import THIS, Machine, machine
 
+if TYPE_CHECKING:
+    from prosa.train.footprint import Footprint
+    from prosa.train.step import Precision
 
-@dataclass(frozen=True)
-class Machine:
-    """One device."""
-
-    flops: float
-    """Dense bfloat16 matrix products, FLOP/s, by the maker's data sheet (without sparsity)."""
-    memory: float
-    """Bytes."""
-
-
-MACHINES = {
-    "v100": Machine(125e12, 32e9),  # float16
-    "a100": Machine(312e12, 80e9),
-    "l4": Machine(121e12, 24e9),
-    "rtx4090": Machine(165e12, 24e9),
-    "h100": Machine(989e12, 80e9),
-    "h200": Machine(989e12, 141e9),
-    "b200": Machine(2250e12, 180e9),
-}
-THIS = "this"
-CHINCHILLA = 20.0  # tokens a parameter at which a compute budget is best spent (Hoffmann et al., arXiv 2203.15556)
+PFLOP_DAY = 1e15 * 86400
+SHARE = 0.4  # of the peak, where none is measured: 0.33 to 0.46 is what good programs reach on GPUs
+ASSUMED_VOCABULARY = {"char": 128}  # of a text's own tokenizer, before there is one
+ASSUMED_ENTRIES = 4096  # for the other kinds: a corpus of 10 MB
+LONGEST_PROBE = 10.0  # seconds that measuring this machine may take by a pessimistic guess
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training takes. Bytes, FLOPs, seconds; a device-hour's price is in whatever currency it was given."""
+    """What a training takes; FLOPs, bytes, seconds."""
 
-    model: dict[str, Any]
-    parameters: dict[str, int]  # by part, and total
-    refused: str | None  # why this model can be counted but not built
-    memory: dict[str, float]
+    name: str
+    """Of the model's size."""
+    shape: GPTConfig
+    parameters: ParameterCount
+    problem: str
+    """Why the shape cannot be built, with what would fit; empty when it can."""
+    memory: Footprint
+    """Of what would fit, where the shape itself cannot be built."""
+    precision: Precision
+    machine: Machine
+    devices: int
     tokens: float
-    flops: float  # exact
-    flops_6nd: float
-    machine: dict[str, Any]
-    seconds: float
-    cost: float | None
+    tokens_from: str
+    """tokens, steps or minutes: what set them."""
+    share: float
+    share_from: str
+    """given, measured or assumed."""
+    price: float
+
+    @property
+    def flops_6nd(self) -> float:
+        """6 x parameters x tokens."""
+        return 6.0 * self.parameters.total * self.tokens
+
+    @property
+    def flops(self) -> float:
+        """With attention, and without the table that only looks up."""
+        return flops_per_token(self.shape, self.shape.context) * self.tokens
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of all devices together."""
+        return self.devices * self.machine.peak * self.share * self.tokens / self.flops
+
+    @property
+    def seconds(self) -> float:
+        """Of training steps alone: no validation, no waiting."""
+        return self.tokens / self.tokens_per_second
+
+    @property
+    def device_days(self) -> float:
+        """Days of one device."""
+        return self.devices * self.seconds / 86400
+
+    @property
+    def cost(self) -> float:
+        """In the currency of the price."""
+        return self.device_days * 24 * self.price
+
+    @property
+    def a_device(self) -> int:
+        """Bytes that each device needs."""
+        return self.memory.a_device(self.devices)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return dict(self.__dict__)
+        """Everything as plain values, bytes and seconds."""
+        room = self.machine.memory
+        return {
+            "model": self.name,
+            "shape": dataclasses.asdict(self.shape),
+            "problem": self.problem,
+            "parameters": {**dataclasses.asdict(self.parameters), "total": self.parameters.total},
+            "memory": {
+                **dataclasses.asdict(self.memory),
+                "precision": self.precision,
+                "a_device": self.a_device,
+                "fits": None if room is None else self.a_device <= room,
+                "devices_needed": None if room is None else self.memory.devices(room),
+            },
+            "machine": dataclasses.asdict(self.machine),
+            "devices": self.devices,
+            "tokens": self.tokens,
+            "tokens_from": self.tokens_from,
+            "tokens_a_parameter": self.tokens / self.parameters.total,
+            "flops_6nd": self.flops_6nd,
+            "flops": self.flops,
+            "pflop_days": self.flops / PFLOP_DAY,
+            "share_of_peak": self.share,
+            "share_from": self.share_from,
+            "tokens_per_second": self.tokens_per_second,
+            "seconds": self.seconds,
+            "device_days": self.device_days,
+            "price_an_hour": self.price,
+            "cost": self.cost,
+        }
 
 
 def plan(
@@ -68,107 +129,172 @@ def plan(
     tokens: float = 0.0,
     machine: str = THIS,
     devices: int = 1,
-    utilization: float = 0.4,
+    mfu: float = 0.0,
     price: float = 0.0,
 ) -> Plan:
-    """Parameters, memory, FLOPs, time and cost of a training, without training.
+    """What a training would take: parameters, memory, tokens, FLOPs, time and cost. Nothing is trained.
 
     Args:
         model: The model's shape.
-        tokenizer: Its vocab_size is the model's; 0: the size's published one, or 32,768.
+        tokenizer: The vocabulary; a size of 0 is the published one of a published model, or 4,096.
         train: The training.
-        tokens: Training tokens, for example 300e9. 0: train.steps, or what train.minutes allow on this machine.
-        machine: this (measured), or v100, a100, l4, rtx4090, h100, h200, b200.
+        tokens: Tokens to train on (300e9). 0: what train.steps come to, or train.minutes at the expected speed.
+        machine: this (measured now), or v100, a100, a100-40gb, h100, h200, b200, l4, l40s, rtx3090, rtx4090, mi300x.
         devices: How many of them.
-        utilization: Share of the peak that training reaches (model FLOPs utilization), above 0 to 1.
-        price: Of one device for an hour, in any currency.
+        mfu: Share of the peak that training reaches (model FLOPs utilization), from 0 to 1. 0: measured on this machine
+            where that takes seconds, else 0.4.
+        price: Price of a device for an hour, in any currency.
 
     Raises:
-        UserError: an unknown machine or size, or a number out of range.
+        UserError: an unknown size or machine, a number out of range.
     """
-    from prosa.models.sizes import PUBLISHED_CONTEXT, count_parameters
+    _check_numbers(tokens, devices, mfu, price)
+    shape = model.unchecked(tokenizer.vocab_size or _vocabulary(model, tokenizer))
+    buildable, problem = _buildable(shape)
+    chosen, precision = _machine(machine, train)
+    memory = _memory(buildable, train, precision, chosen, devices)
+    share, share_from = mfu, "given"
+    if not share:
+        measured = _measured(buildable, train, memory, precision, chosen) if machine == THIS else None
+        share, share_from = (measured, "measured") if measured else (SHARE, "assumed")
+    per_token = flops_per_token(shape, shape.context)
+    speed = devices * chosen.peak * share / per_token
+    if tokens:
+        tokens_from = "tokens"
+    elif train.steps:
+        tokens, tokens_from = float(train.steps * train.batch_size * shape.context), "steps"
+    else:
+        from prosa.train.budget import LOOKING
 
-    _check(tokens, devices, utilization, price)
-    published = not model.depth and model.size in PUBLISHED_CONTEXT
-    shape = model.shape_of(tokenizer.vocab_size or (None if published else 32768))
-    refused = None
-    try:
-        shape.check()
-    except UserError as error:
-        refused = error.what
-    counted = count_parameters(shape)
-    n = counted.total - (0 if shape.tied else shape.vocab_size * shape.d_model)
-    if shape.positions == "learned":
-        n -= shape.context * shape.d_model
-    a_token = 6.0 * n + 12.0 * shape.n_layer * shape.n_head * shape.head_dim * shape.context
-    device = _machine(machine)
-    speed = device.flops * devices * utilization / a_token
-    a_step = train.batch_size * shape.context
-    if not tokens:
-        tokens = float(train.steps * a_step) or train.minutes * 60 * speed or CHINCHILLA * counted.total
-    seconds = tokens / speed
-    micro = train.micro_batch or train.batch_size
+        tokens, tokens_from = speed * 60 * (train.minutes or 1.0) * (1 - LOOKING), "minutes"
+    name = f"depth {model.depth}" if model.depth else model.size
     return Plan(
-        model={"name": model.size if not model.depth else f"depth {model.depth}", **shape.__dict__},
-        parameters={**counted.__dict__, "total": counted.total},
-        refused=refused,
-        memory=_memory(counted.total, shape, train, micro, device.memory),
+        name=name,
+        shape=shape,
+        parameters=count_parameters(shape),
+        problem=problem,
+        memory=memory,
+        precision=precision,
+        machine=chosen,
+        devices=devices,
         tokens=tokens,
-        flops=a_token * tokens,
-        flops_6nd=6.0 * counted.total * tokens,
-        machine={"name": machine, **device.__dict__, "devices": devices, "utilization": utilization},
-        seconds=seconds,
-        cost=seconds / 3600 * devices * price if price else None,
+        tokens_from=tokens_from,
+        share=share,
+        share_from=share_from,
+        price=price,
     )
 
 
-def _memory(parameters: int, shape: Any, train: TrainConfig, micro: int, room: float) -> dict[str, float]:
-    """Bytes of a step on one device that holds everything, and over how many it would have to be spread."""
-    hidden = parameters - shape.vocab_size * shape.d_model * (1 if shape.tied else 2)
-    moments = 2 * parameters - (hidden if train.optimizer == "muon" else 0)
-    parts = {
-        "weights": 4.0 * parameters,
-        "gradients": 4.0 * parameters,
-        "optimizer": 4.0 * moments,
-        "activations": 34.0 * micro * shape.context * shape.d_model * shape.n_layer,
-        "logits": 10.0 * min(train.loss_chunk, micro * shape.context) * shape.vocab_size,
-    }
-    if train.activation_checkpointing:
-        parts["activations"] = 2.0 * micro * shape.context * shape.d_model * (shape.n_layer + 17)
-    total = sum(parts.values())
-    return {**parts, "total": total, "room": room, "devices": max(1.0, -(-total // room))}
+def _check_numbers(tokens: float, devices: int, mfu: float, price: float) -> None:
+    wrong = []
+    for name, value, ok, en, pt in (
+        ("tokens", tokens, 0 <= tokens < float("inf"), "0 or more", "0 ou mais"),
+        ("devices", devices, devices >= 1, "at least 1", "pelo menos 1"),
+        ("mfu", mfu, 0 <= mfu <= 1, "from 0 to 1", "de 0 a 1"),
+        ("price", price, 0 <= price < float("inf"), "0 or more", "0 ou mais"),
+    ):
+        if not ok:
+            wrong.append(tr(f"{name} is {value}, but must be {en}", f"{name} é {value}, mas deve ser {pt}"))
+    if wrong:
+        raise UserError("; ".join(wrong) + ".")
 
 
-def _machine(name: str) -> Machine:
+def _vocabulary(model: ModelChoice, tokenizer: TokenizerConfig) -> int:
+    """0, a published model's own, or what a tokenizer of one's own text may come to."""
+    if model.size in PUBLISHED and not model.depth:
+        return 0
+    return ASSUMED_VOCABULARY.get(tokenizer.kind, ASSUMED_ENTRIES)
+
+
+def _buildable(shape: GPTConfig) -> tuple[GPTConfig, str]:
+    """``shape`` itself; or what is nearest to it and can be built, and why it cannot.
+
+    Raises:
+        UserError: nothing near it can be built either.
+    """
+    try:
+        shape.check()
+    except UserError as error:
+        near = fitting(shape)
+        near.check()
+        return near, error.what
+    return shape, ""
+
+
+def _machine(name: str, train: TrainConfig) -> tuple[Machine, Precision]:
+    """The machine, with the peak of the precision that training would choose on it."""
     if name != THIS:
-        if name not in MACHINES:
-            raise unknown(tr("machine", "máquina"), name, (THIS, *MACHINES))
-        return MACHINES[name]
+        return machine(name), "float32" if train.precision == "float32" else "bfloat16"
     import torch
 
     from prosa.core.device import choose_device
+    from prosa.train.dry_run import BFLOAT16_GAIN
     from prosa.train.memory import free_memory
     from prosa.train.speed import matmul_peak
 
-    device = choose_device()
-    peaks = [matmul_peak(device, dtype) for dtype in (torch.bfloat16, torch.float32)]
-    return Machine(max(peaks), float(free_memory(device) or 0) or float("inf"))
+    device = choose_device(train.device)
+    peaks = {"float32": matmul_peak(device, torch.float32), "bfloat16": matmul_peak(device, torch.bfloat16)}
+    precision: Precision = "bfloat16" if peaks["bfloat16"] > BFLOAT16_GAIN * peaks["float32"] else "float32"
+    precision = precision if train.precision == "auto" else train.precision
+    title = f"{THIS} ({torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type})"
+    return Machine(title, peaks[precision], free_memory(device), None, gpu=device.type != "cpu"), precision
 
 
-def _check(tokens: float, devices: int, utilization: float, price: float) -> None:
-    wrong = []
-    if not 0 <= tokens < float("inf"):
-        wrong.append(tr(f"tokens is {tokens:g}, must be 0 or more", f"tokens é {tokens:g}, deve ser 0 ou mais"))
-    if devices < 1:
-        wrong.append(tr(f"devices is {devices}, must be at least 1", f"devices é {devices}, mínimo 1"))
-    if not 0 < utilization <= 1:
-        wrong.append(
-            tr(
-                f"utilization is {utilization:g}, must be above 0 and at most 1",
-                f"utilization é {utilization:g}, deve ser maior que 0 e no máximo 1",
-            )
-        )
-    if not 0 <= price < float("inf"):
-        wrong.append(tr(f"price is {price:g}, must be 0 or more", f"price é {price:g}, deve ser 0 ou mais"))
-    if wrong:
-        raise UserError("plan: " + "; ".join(wrong) + ".")
+def _memory(shape: GPTConfig, train: TrainConfig, precision: Precision, where: Machine, devices: int) -> Footprint:
+    """Of a step in the micro-batches asked for, or the largest that fit a device."""
+    from prosa.train.footprint import footprint
+
+    def count(n: int) -> Footprint:
+        return footprint(shape, train, micro_batch=n, precision=precision, gpu=where.gpu)
+
+    if train.micro_batch:
+        return count(train.micro_batch)
+    rows = max(1, train.batch_size // devices)
+    sizes = [n for n in range(1, rows + 1) if rows % n == 0]
+
+    def fits(found: Footprint) -> bool:
+        return where.memory is None or found.a_device(devices) <= where.memory
+
+    best = count(rows)
+    if rows == 1 or fits(best):
+        return best
+    best, low, high = count(1), 0, len(sizes) - 2
+    while fits(best) and low < high:
+        middle = (low + high + 1) // 2
+        found = count(sizes[middle])
+        if fits(found):
+            best, low = found, middle
+        else:
+            high = middle - 1
+    return best
+
+
+def _measured(
+    shape: GPTConfig, train: TrainConfig, memory: Footprint, precision: Precision, where: Machine
+) -> float | None:
+    """The share of the peak that forward and backward passes reach here; None where trying it would take long."""
+    seconds = 3 * flops_per_token(shape, shape.context) * memory.micro_batch * shape.context / (0.1 * where.peak)
+    if seconds > LONGEST_PROBE or (where.memory is not None and memory.resident > where.memory):
+        return None
+    import time
+
+    import torch
+
+    from prosa.core.device import choose_device
+    from prosa.data.batches import Batch
+    from prosa.models.gpt import GPT
+    from prosa.train.objectives import NextToken
+    from prosa.train.speed import synchronize
+    from prosa.train.step import accumulate
+
+    device = choose_device(train.device)
+    network = GPT(shape).to(device).train()
+    objective, rows = NextToken(train.loss_chunk), memory.micro_batch
+    ids = torch.randint(shape.vocab_size, (rows, shape.context))
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        accumulate(network, objective, Batch(ids, ids), micro_batch=rows, precision=precision, seed=0, step=0)
+        synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return min(1.0, flops_per_token(shape, shape.context) * ids.numel() / best / where.peak)

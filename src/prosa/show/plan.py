@@ -1,108 +1,139 @@
-"""``prosa plan`` on the terminal."""
+"""What ``prosa plan`` prints: parameters, memory and training in three tables, and whether a step fits.
+
+About 20 tokens a parameter is the optimum of Hoffmann et al. 2022, arXiv 2203.15556.
+"""
 
 from typing import Any
 
+from rich.text import Text
+
 from prosa.core.language import duration, number, size, tr
 from prosa.show.console import Jsonable, new_console, table
+from prosa.show.words import percent, scientific, short
 
-DAY = 86400.0
+PARTS = ("embeddings", "attention", "feed_forward", "norms", "head")
+DAY = 86400
 
 
-def show_plan(found: Jsonable) -> None:
-    """Tables of parameters and memory, then FLOPs, time and cost in words."""
-    plain, console = found.to_json(), new_console()
-    model, parameters, memory, machine = (plain[k] for k in ("model", "parameters", "memory", "machine"))
+def show_plan(made: Jsonable) -> None:
+    """Parameters, memory, operations, time and cost; each row says its unit."""
+    plain = made.to_json()
+    console = new_console()
+    shape = plain["shape"]
     title = tr(
-        f"{model['name']}: {model['n_layer']} layers of width {model['d_model']}, {model['n_head']} heads of "
-        f"{model['head_dim']}, context {number(model['context'])}, vocabulary {number(model['vocab_size'])}",
-        f"{model['name']}: {model['n_layer']} camadas de largura {model['d_model']}, {model['n_head']} cabeças de "
-        f"{model['head_dim']}, contexto {number(model['context'])}, vocabulário {number(model['vocab_size'])}",
+        f"{plain['model']}: {shape['n_layer']} layers, width {number(shape['d_model'])}, vocabulary "
+        f"{number(shape['vocab_size'])}, context {number(shape['context'])}",
+        f"{plain['model']}: {shape['n_layer']} camadas, largura {number(shape['d_model'])}, vocabulário "
+        f"{number(shape['vocab_size'])}, contexto {number(shape['context'])}",
     )
-    names = _names()
-    rows = [[names[part], number(count)] for part, count in parameters.items()]
-    console.print(title, soft_wrap=True)
-    console.print(table("", [tr("parameters", "parâmetros"), tr("number", "número")], rows))
-    parts = ("weights", "gradients", "optimizer", "activations", "logits", "total")
-    rows = [[names[part], large(memory[part])] for part in parts]
-    console.print(
-        table(tr("memory of a step", "memória de um passo"), [tr("part", "parte"), tr("size", "tamanho")], rows)
+    console.print(Text(title, style="bold"))
+    if plain["problem"]:
+        console.print(Text(plain["problem"] + "; " + tr("it is only counted, and its memory is that of what fits.",
+                                                         "ele só é contado, e a memória é a do que cabe.")),
+                      soft_wrap=True)  # fmt: skip
+    console.print(table(tr("Parameters", "Parâmetros"), ["", tr("number", "número")], _parameters(plain)))
+    how = (
+        f"{plain['memory']['precision']}, " + tr("micro-batch ", "microlote ") + number(plain["memory"]["micro_batch"])
     )
-    if plain["refused"]:
-        console.print(tr("It can be counted, not built: ", "Dá para contar, não para construir: ") + plain["refused"])
-    for line in _lines(plain, memory, machine):
-        console.print(line, soft_wrap=True)
+    heading = tr("Memory of a step, ", "Memória de um passo, ") + how
+    console.print(table(heading, ["", ""], _memory(plain)))
+    console.print(table(tr("Training", "Treino"), ["", ""], _training(plain)))
+    for line in _remarks(plain):
+        console.print(Text(line), soft_wrap=True)
 
 
-def _names() -> dict[str, str]:
-    return {
-        "embeddings": tr("embeddings", "embeddings"),
+def _parameters(plain: dict[str, Any]) -> list[list[str]]:
+    names = {
+        "embeddings": tr("embeddings (tokens, positions)", "embeddings (tokens, posições)"),
         "attention": tr("attention", "atenção"),
-        "feed_forward": tr("feed-forward", "feed-forward"),
+        "feed_forward": "feed-forward",
         "norms": tr("norms", "normas"),
-        "head": tr("head", "saída"),
-        "total": tr("total", "total"),
-        "weights": tr("weights (float32)", "pesos (float32)"),
-        "gradients": tr("gradients", "gradientes"),
-        "optimizer": tr("optimizer", "otimizador"),
-        "activations": tr("activations (estimate)", "ativações (estimativa)"),
-        "logits": tr("logits", "logits"),
+        "head": tr("output layer", "camada de saída"),
+        "total": "total",
     }
+    counts = plain["parameters"]
+    return [[names[part], number(counts[part])] for part in (*PARTS, "total") if counts[part]]
 
 
-def _lines(plain: dict[str, Any], memory: dict[str, float], machine: dict[str, Any]) -> list[str]:
-    name = tr("this machine", "esta máquina") if machine["name"] == "this" else machine["name"]
-    many, tokens, seconds = machine["devices"], plain["tokens"], plain["seconds"]
-    needed = int(memory["devices"])
-    fits = (
-        tr("a step fits one", "um passo cabe em uma")
-        if needed == 1
-        else tr(
-            f"a step does not fit one: spread evenly it takes {number(needed)}",
-            f"um passo não cabe em uma: dividido por igual, pede {number(needed)}",
-        )
-    )
-    ratio = tokens / plain["parameters"]["total"]
-    exact, rule = plain["flops"], plain["flops_6nd"]
-    pf_days, days = exact / (1e15 * DAY), seconds * many / DAY
-    lines = [
-        tr(f"machine: {number(many)} x {name}", f"máquina: {number(many)} x {name}")
-        + f", {machine['flops'] / 1e12:.3g} TFLOP/s, {large(machine['memory'])}; "
-        + fits,
-        tr(
-            f"tokens: {short_count(tokens)}, {number(ratio, 1)} a parameter (20 is the best use of a compute budget)",
-            f"tokens: {short_count(tokens)}, {number(ratio, 1)} por parâmetro (20 é o melhor uso de um orçamento)",
-        ),
-        f"FLOPs: {exact:.3g} (6ND: {rule:.3g})"
-        + (tr(f", {pf_days:.3g} PFLOP/s-days", f", {pf_days:.3g} PFLOP/s-dias") if pf_days >= 0.1 else ""),
-        tr(
-            f"time at {machine['utilization']:.0%} of the peak: {long(seconds)}",
-            f"tempo a {machine['utilization']:.0%} do pico: {long(seconds)}",
-        )
-        + (tr(f", {number(days)} device-days", f", {number(days)} dias de dispositivo") if days >= 2 else ""),
-    ]
-    if plain["cost"] is not None:
-        lines.append(tr(f"cost: {number(plain['cost'], 2)}", f"custo: {number(plain['cost'], 2)}"))
-    return lines
+def _memory(plain: dict[str, Any]) -> list[list[str]]:
+    memory, devices = plain["memory"], plain["devices"]
+    rows = [
+        [tr("weights (float32)", "pesos (float32)"), size(memory["weights"])],
+        [tr("gradients", "gradientes"), size(memory["gradients"])],
+        [tr("optimizer state", "estado do otimizador"), size(memory["optimizer"])],
+        [tr("activations kept for backward", "ativações guardadas"), size(memory["activations"])],
+        [tr("  of which copies of weights", "  das quais cópias de pesos"), size(memory["copies"])],
+        [tr("logits of a chunk of tokens", "logits de um bloco de tokens"), size(memory["logits"])],
+        [tr("peak (not all exist at the same time)", "pico (nem tudo existe ao mesmo tempo)"), size(memory["peak"])],
+    ]  # fmt: skip
+    rows = [row for row in rows if row[1] != size(0)]
+    if memory["resident"] != memory["peak"]:
+        rows.append([tr("taken from the system", "tomado do sistema"), size(memory["resident"])])
+    if devices > 1:
+        rows.append([tr(f"on each of {number(devices)}, shared evenly", f"em cada um de {number(devices)}, dividido"),
+                     size(memory["a_device"])])  # fmt: skip
+    return rows
 
 
-def large(n_bytes: float) -> str:
-    """Bytes, from 1,000 GB on in TB."""
-    return size(n_bytes) if n_bytes < 1e12 else f"{number(n_bytes / 1e12, 1)} TB"
+def _training(plain: dict[str, Any]) -> list[list[str]]:
+    machine, devices = plain["machine"], plain["devices"]
+    why = {
+        "tokens": "",
+        "steps": tr(" (the steps given)", " (os passos dados)"),
+        "minutes": tr(" (what the minutes allow)", " (o que os minutos permitem)"),
+    }[plain["tokens_from"]]
+    sources = {"given": tr("given", "dada"), "measured": tr("measured", "medida"), "assumed": tr("assumed", "suposta")}
+    source = sources[plain["share_from"]]
+    peak = f"{number(machine['peak'] / 1e12, 1 if machine['peak'] < 1e14 else 0)} TFLOP/s"
+    rows = [
+        ["tokens" + why, short(plain["tokens"])],
+        [tr("tokens a parameter (about 20 is compute-optimal)", "tokens por parâmetro (cerca de 20 é o ótimo)"),
+         number(plain["tokens_a_parameter"], 2)],
+        [tr("FLOPs, 6 × parameters × tokens", "FLOPs, 6 × parâmetros × tokens"), _flops(plain["flops_6nd"])],
+        [tr("FLOPs, with attention", "FLOPs, com atenção"), _flops(plain["flops"])],
+        [tr("machine", "máquina"), f"{number(devices)} × {machine['name']}, {peak}"],
+        [tr("share of the peak", "parcela do pico") + f" ({source})", percent(plain["share_of_peak"])],
+        [tr("tokens a second", "tokens por segundo"), number(plain["tokens_per_second"])],
+        [tr("time", "tempo"), _time(plain["seconds"])],
+    ]  # fmt: skip
+    if plain["device_days"] >= 1:
+        rows.append([tr("device-days", "dias de dispositivo"), number(plain["device_days"], 1)])
+    if plain["price_an_hour"]:
+        hourly = number(plain["price_an_hour"], 2)
+        rows.append([tr(f"cost, at {hourly} a device-hour", f"custo, a {hourly} por hora de dispositivo"),
+                     number(plain["cost"], 2)])  # fmt: skip
+    return rows
 
 
-def long(seconds: float) -> str:
-    """A time, from two days on in days and from two years on in years."""
+def _flops(value: float) -> str:
+    days = value / (1e15 * DAY)
+    return scientific(value) + (f" = {number(days, 1)} PFLOP-" + tr("days", "dias") if days >= 0.1 else "")
+
+
+def _time(seconds: float) -> str:
     if seconds < 2 * DAY:
         return duration(seconds)
-    days = seconds / DAY
-    if days < 730:
-        return tr(f"{number(days, 1)} days", f"{number(days, 1)} dias")
-    return tr(f"{number(days / 365.25, 1)} years", f"{number(days / 365.25, 1)} anos")
+    return f"{number(seconds / DAY, 1)} " + tr("days", "dias")
 
 
-def short_count(count: float) -> str:
-    """1.5 million, 300 billion (pt: 300 bilhões)."""
-    for limit, en, pt in ((1e12, "trillion", "trilhões"), (1e9, "billion", "bilhões"), (1e6, "million", "milhões")):
-        if count >= limit:
-            return f"{number(count / limit, 1)} {tr(en, pt)}"
-    return number(count)
+def _remarks(plain: dict[str, Any]) -> list[str]:
+    memory, room = plain["memory"], plain["machine"]["memory"]
+    if room is None:
+        return []
+    has = f"{plain['machine']['name']}: " + tr(f"{size(room)} of memory", f"{size(room)} de memória")
+    if memory["fits"]:
+        return [has + tr("; a step fits.", "; um passo cabe.")]
+    needed = memory["devices_needed"]
+    if needed is None:
+        why = tr(
+            "; the activations of one micro-batch alone are more, on any number of devices. Use "
+            "--train.activation-checkpointing, --train.micro-batch 1 or a shorter context.",
+            "; só as ativações de um microlote são mais que isso, com qualquer número de dispositivos. Use "
+            "--train.activation-checkpointing, --train.micro-batch 1 ou um contexto menor.",
+        )
+    else:
+        why = tr(
+            f"; a step does not fit; shared evenly (FSDP) it takes at least {number(needed)} devices.",
+            f"; um passo não cabe; dividido por igual (FSDP), pede ao menos {number(needed)} dispositivos.",
+        )
+    return [has + why]

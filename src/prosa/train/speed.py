@@ -1,31 +1,28 @@
 """How fast training is, against what the machine can do: FLOPs a token over the measured matrix peak.
 
-FLOPs a token, forward and backward (PaLM, arXiv 2204.02311, appendix B):  6 N + 12 L H Q T
-N parameters that multiply (an embedding table only looks up, unless it is also the head), L layers, H heads of size Q,
-T context. What activation checkpointing computes twice is not counted (it is "model FLOPs").
+What activation checkpointing computes twice is not counted (it is "model FLOPs").
 """
 
 import time
 from functools import cache
-from typing import Any
 
 import torch
 from torch import nn
 
+from prosa.models import sizes
+from prosa.models.gpt_config import GPTConfig
+
 
 def flops_per_token(model: nn.Module, context: int) -> float:
-    """FLOPs of a forward and a backward pass, a token, at ``context`` tokens a sequence.
+    """FLOPs of a forward and a backward pass, a token, at ``context`` tokens a sequence (``models.sizes``).
 
-    The attention term needs ``model.config`` with ``n_layer`` and ``d_model`` or ``n_head * head_dim``; else it is 0.
+    A model that is not a decoder of ours counts without its attention: 6 a parameter that multiplies.
     """
-    tables = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
-    config: Any = getattr(model, "config", None)
-    tied = getattr(config, "vocab_size", 0) if getattr(config, "tied", False) else 0
-    n = sum(p.numel() for p in model.parameters() if id(p) not in tables)
-    n += sum(table.numel() for table in tables.values() if tied and len(table) == tied)
-    head_dim = getattr(config, "head_dim", None)
-    width = config.n_head * head_dim if head_dim else getattr(config, "d_model", 0)
-    return 6.0 * n + 12.0 * getattr(config, "n_layer", 0) * width * context
+    config = getattr(model, "config", None)
+    if isinstance(config, GPTConfig):
+        return sizes.flops_per_token(config, context)
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    return 6.0 * sum(p.numel() for p in model.parameters() if id(p) not in tables)
 
 
 @cache
