@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from prosa.train.threads import available, each
 
@@ -21,6 +21,7 @@ A, B, C = 3.4445, -4.7750, 2.0315
 STEPS = 5
 MOMENTUM = 0.95
 LARGE = 2**20  # entries of a matrix whose products keep all cores busy
+BATCH = 2**24  # entries taken at once: their copies are memory that a large model does not have
 
 
 class Muon(torch.optim.Optimizer):
@@ -40,19 +41,18 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             if not parameters:
                 continue
-            gradients = [p.grad for p in parameters]
-            buffers = [self._buffer(p) for p in parameters]
-            torch._foreach_lerp_(buffers, gradients, 1 - MOMENTUM)
-            updates = torch._foreach_lerp(gradients, buffers, MOMENTUM)
             if group["weight_decay"]:
                 torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-            for same in _by_shape(parameters):
-                rows, columns = parameters[same[0]].shape
-                steps = _orthogonal_in_parts(torch.stack([updates[i] for i in same]))
+            for same in _alike(parameters):
+                gradients = [p.grad for p in same if p.grad is not None]
+                buffers = [self._buffer(p) for p in same]
+                torch._foreach_lerp_(buffers, gradients, 1 - MOMENTUM)
+                steps = _orthogonal_in_parts(torch.stack(torch._foreach_lerp(gradients, buffers, MOMENTUM)))
+                rows, columns = same[0].shape
                 scale = -group["lr"] * max(1.0, rows / columns) ** 0.5
-                torch._foreach_add_([parameters[i] for i in same], list(steps.unbind()), alpha=scale)
+                torch._foreach_add_(same, list(steps.unbind()), alpha=scale)
 
-    def _buffer(self, p: nn.Parameter) -> Tensor:
+    def _buffer(self, p: Tensor) -> Tensor:
         state = self.state[p]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(p)
@@ -60,12 +60,16 @@ class Muon(torch.optim.Optimizer):
         return buffer
 
 
-def _by_shape(parameters: list[nn.Parameter]) -> list[list[int]]:
-    """Indices of parameters of equal shape, in the order of their first."""
-    groups: dict[torch.Size, list[int]] = {}
-    for i, p in enumerate(parameters):
-        groups.setdefault(p.shape, []).append(i)
-    return list(groups.values())
+def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
+    """Batches of parameters of equal shape, none with more than ``BATCH`` entries in all but for a single matrix."""
+    groups: dict[torch.Size, list[Tensor]] = {}
+    for p in parameters:
+        groups.setdefault(p.shape, []).append(p)
+    found = []
+    for same in groups.values():
+        number = max(1, BATCH // same[0].numel())
+        found += [same[i : i + number] for i in range(0, len(same), number)]
+    return found
 
 
 def _orthogonal_in_parts(matrices_NRC: Tensor) -> Tensor:
