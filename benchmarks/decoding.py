@@ -5,15 +5,16 @@
 
 PATH is a Python with ``xllamacpp``, ``gguf`` and ``safetensors`` (all on PyPI); without it llama.cpp is left out.
 
-Models of the modern shape (Qwen3's), written as a model folder, which ``transformers`` opens, and as GGUF. Every prompt
-has 16 tokens, and everybody is timed from prompts to finished texts, reading the prompts and preparing the weights (each
-``generate`` call of a fresh engine) included; tokens a second are of new tokens, greedy, two threads. Runs take turns;
-figures are medians. ``transformers`` runs eagerly, with a dynamic and a static cache: the faster is shown. llama.cpp's
-16 prompts are 16 slots of its server. "Bound": the bytes of all weights over the speed at which both cores read a
-256 MB tensor, measured in every turn; only matrices that a token reads are counted.
+Models of the modern shape (Qwen3's), written as a model folder, which ``transformers`` opens, and as GGUF. Every
+prompt has 16 tokens, and everybody is timed from prompts to finished texts, reading the prompts and preparing the
+weights (each ``generate`` call of a fresh engine) included; tokens a second are of new tokens, greedy, two threads.
+Runs take turns; figures are medians. ``transformers`` runs eagerly, with a dynamic and a static cache: the faster is
+shown. llama.cpp's 16 prompts are 16 slots of its server. "Bound": the bytes of all weights over the speed at which
+both cores read a 256 MB tensor, measured in every turn; only matrices that a token reads are counted.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -148,12 +149,13 @@ def compare(size: str, precision: str, rows: int, folder: Path, llama: Llama | N
 
     speed = {name: rows * tokens / statistics.median(r["seconds"] for r in found) for name, found in results.items()}
     print(
-        f"\n{size}, {precision}, batch {rows}, {tokens} new tokens; median of {repeats}; reads {statistics.median(read) / 1e9:.1f} GB/s"
+        f"\n{size}, {precision}, batch {rows}, {tokens} new tokens; median of {repeats}; "
+        f"reads {statistics.median(read) / 1e9:.1f} GB/s"
     )
+    written = list(itertools.chain(*results["prosa"][0]["ids"]))
     for name, value in speed.items():
-        same = [
-            a == b for a, b in zip(sum(results["prosa"][0]["ids"], []), sum(results[name][0]["ids"], []), strict=True)
-        ]
+        theirs = itertools.chain(*results[name][0]["ids"])
+        same = [a == b for a, b in zip(written, theirs, strict=True)]
         note = (
             ""
             if name == "prosa"

@@ -1,6 +1,6 @@
 """llama.cpp's part of decoding.py, run by a Python that has ``xllamacpp``, ``gguf`` and ``safetensors``; not by hand.
 
-Reads one JSON request a line, ``{"folder", "precision", "prompts", "tokens"}``, and answers with ``{"seconds", "ids"}``.
+Reads one JSON request a line, ``{"folder", "precision", "prompts", "tokens"}``; answers with ``{"seconds", "ids"}``.
 A model folder of Qwen3's shape becomes a GGUF file once. Each (folder, precision, number of prompts) has a server with
 as many slots and two threads, and the settings that came out fastest: a float16 cache, flash attention left to itself,
 and a sampler that does no more than take the best token.

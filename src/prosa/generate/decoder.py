@@ -136,11 +136,10 @@ class _Layer:
         self.out = _linear([attention.out], dtype, rows)
         self.qk_norm: Map | None = None
         if attention.q_norm is not None and attention.k_norm is not None:
-            q_HD, k_KD = (
-                attention.q_norm.weight.expand(self.heads, -1),
-                attention.k_norm.weight.expand(self.kv_heads, -1),
-            )
+            q_HD = _weight(attention.q_norm).expand(self.heads, -1)
+            k_KD = _weight(attention.k_norm).expand(self.kv_heads, -1)
             self.qk_norm = _RMSNorm(torch.cat((q_HD, k_KD)), attention.q_norm.eps)
+        assert isinstance(feedforward, MLP | SwiGLU)
         self.gated = isinstance(feedforward, SwiGLU)
         first = [feedforward.gate, feedforward.up] if isinstance(feedforward, SwiGLU) else [feedforward.up]
         self.first = _linear(first, dtype, rows)
@@ -181,12 +180,18 @@ class _RMSNorm:
 
     def __call__(self, x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return (x / length.hypot_(self.least)).mul_(self.weight)
+        y: Tensor = (x / length.hypot_(self.least)).mul_(self.weight)
+        return y
+
+
+def _weight(norm: RMSNorm) -> Tensor:
+    assert norm.weight is not None  # the classic and the modern shape have one
+    return norm.weight
 
 
 def _norm(norm: nn.Module) -> Map:
     if isinstance(norm, RMSNorm):
-        return _RMSNorm(norm.weight, norm.eps)
+        return _RMSNorm(_weight(norm), norm.eps)
     assert isinstance(norm, LayerNorm)
     weight, eps = norm.weight.detach().float().clone(), norm.eps
     bias = None if norm.bias is None else norm.bias.detach().float().clone()

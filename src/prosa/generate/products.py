@@ -1,7 +1,7 @@
 """Products of a few vectors with a large matrix that is read from memory, as fast as torch's CPU kernels allow.
 
-``F.linear`` is bound by its kernel, not by the memory: on a server that reads 44 GB/s it took float32 matrices at 14 and
-bfloat16 ones at 18 GB/s for one vector. Two other kernels that torch ships come near the memory's speed:
+``F.linear`` is bound by its kernel, not by the memory: on a server that reads 44 GB/s it took float32 matrices at 14
+and bfloat16 ones at 18 GB/s for one vector. Two other kernels that torch ships come near the memory's speed:
 
 - for one vector, ``torch.embedding_bag``: a matrix-vector product is the sum of the matrix's columns, weighted by the
   vector's entries, and weighted sums of rows of a table are what that kernel (FBGEMM) is made for. The transposed
@@ -29,7 +29,7 @@ def lay_out(weight_NK: Tensor, dtype: torch.dtype, vectors: int) -> Product:
     """The product x -> x @ weight^T from a copy of the matrix, laid out for this many vectors a call."""
     if vectors == 1 and "fbgemm" in torch.backends.quantized.supported_engines:
         return Panels(weight_NK, dtype)
-    if torch.backends.mkldnn.is_available() and (
+    if torch.backends.mkldnn.is_available() and (  # type: ignore[no-untyped-call]
         dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     ):
         return Packed(weight_NK.to(dtype), vectors)
@@ -58,7 +58,7 @@ class Panels:
     def __call__(self, x_MK: Tensor) -> Tensor:
         """(M, K) -> (M, N)."""
         x_MK = x_MK.to(self.table.dtype)
-        return self._one(x_MK) if x_MK.shape[0] == 1 else torch.cat([self._one(x_1K) for x_1K in x_MK.split(1)])
+        return self._one(x_MK) if x_MK.shape[0] == 1 else torch.cat([self._one(x_1K) for x_1K in x_MK.unsqueeze(1)])
 
     def _one(self, x_1K: Tensor) -> Tensor:
         each_PK = self.ones_P1 * x_1K
