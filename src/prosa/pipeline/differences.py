@@ -2,7 +2,13 @@
 
 from typing import Any
 
-SETTLED = {"train.steps": 0, "train.micro_batch": 0, "train.precision": "auto", "train.compile": "auto"}
+SETTLED = {
+    "train.steps": 0,
+    "train.micro_batch": 0,
+    "train.precision": "auto",
+    "train.workers": 0,
+    "train.compile": "auto",
+}
 """Settings whose value here means "whatever was settled then"."""
 MAY_CHANGE = {
     "train.lr", "train.embedding_lr", "train.muon_lr", "train.warmup", "train.clip", "train.weight_decay",
