@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -109,7 +110,7 @@ def footprint(
 def _count(shape: GPTConfig, config: TrainConfig, micro_batch: int, precision: Precision, gpu: bool) -> Footprint:
     tokens = micro_batch * shape.context
     ledger = _Ledger(tokens, None if gpu or not leaves_holes() else Heap())
-    with _one_thread(), FakeTensorMode(), ledger, _fused_attention(gpu), ExitStack() as stack:
+    with _one_thread(), FakeTensorMode(), ledger, _own_attention(gpu), ExitStack() as stack:
         model = GPT(shape).train()
         stack.enter_context(recomputing(model, config.activation_checkpointing))
         weights = ledger.alive
@@ -227,12 +228,15 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _fused_attention(on: bool) -> Iterator[None]:
-    """Attention as it is computed on a GPU, also here."""
-    chosen = attention._plain_is_faster
-    if on:
+def _own_attention(fused: bool) -> Iterator[None]:
+    """Attention with caches of its own, so that no tensor without data is left behind; on demand as on a GPU."""
+    before = dict(vars(attention))
+    for name, value in before.items():
+        if hasattr(value, "cache_parameters"):
+            setattr(attention, name, lru_cache(**value.cache_parameters())(value.__wrapped__))
+    if fused:
         attention._plain_is_faster = lambda *_: False
     try:
         yield
     finally:
-        attention._plain_is_faster = chosen
+        vars(attention).update(before)
