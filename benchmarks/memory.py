@@ -49,6 +49,7 @@ CASES = {  # name: shape, rows, optimizer
     "gpt2-124m": (by_name("gpt2-124m", context=512), 4, "adamw"),
 }
 STEPS = 3
+TARGET = 0.15
 
 
 def main() -> None:
@@ -64,6 +65,7 @@ def main() -> None:
     cpu = arguments.device == "cpu"
     heads = ["alive", "mapped", "ratio", "resident", "default", "ratio"] if cpu else ["predicted", "measured", "ratio"]
     print(f"{'MB':<22}" + "".join(f"{head:>10}" for head in heads))
+    ratios: list[list[float]] = []
     for case, (shape, rows, optimizer) in CASES.items():
         config = TrainConfig(batch_size=rows, optimizer=optimizer)
         for precision in ("float32", "bfloat16"):
@@ -72,7 +74,13 @@ def main() -> None:
             if cpu:
                 pairs.append((predicted.resident, run(case, precision, arguments.device, mapped=False)))
             cells = "".join(f"{p / 1e6:10,.0f}{m / 1e6:10,.0f}{p / m:10.3f}" for p, m in pairs)
+            ratios.append([p / m for p, m in pairs])
             print(f"{case + ', ' + precision:<22}{cells}", flush=True)
+    for i, what in enumerate(("tensors alive", "resident, malloc as it is")[: len(ratios[0])]):
+        found = [row[i] for row in ratios]
+        worst = max(abs(ratio - 1) for ratio in found)
+        verdict = "reached" if worst <= TARGET else "NOT reached"
+        print(f"target: predicted within 15 % of measured ({what}): {min(found):.3f} to {max(found):.3f}: {verdict}")
 
 
 def run(case: str, precision: str, device: str, *, mapped: bool) -> int:
