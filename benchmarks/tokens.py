@@ -149,6 +149,7 @@ def prosa(variant: str, path: str, shape: tuple[int, ...], batch: int) -> Step:
     from prosa.train.objectives import NextToken
     from prosa.train.optimizers import Optimizer
     from prosa.train.step import normalise
+    from prosa.train.threads import leaving_cores_free
     from prosa.train.workers import Workers
 
     kind, *how = variant.split()
@@ -161,10 +162,11 @@ def prosa(variant: str, path: str, shape: tuple[int, ...], batch: int) -> Step:
     data = Batch(x[:, :-1].contiguous(), x[:, 1:].contiguous())
 
     def step() -> None:
-        losses = workers.accumulate(objective, data, micro_batch=batch)
-        normalise(model, losses.targets, 1.0)
-        optimizer.step()
-        model.zero_grad(set_to_none=True)
+        with leaving_cores_free():
+            losses = workers.accumulate(objective, data, micro_batch=batch)
+            normalise(model, losses.targets, 1.0)
+            optimizer.step()
+            model.zero_grad(set_to_none=True)
 
     return step
 
@@ -216,6 +218,7 @@ def main() -> None:
     parser.add_argument("--nanochat", default="")
     parser.add_argument("--python", default=sys.executable, help="the Python of the rivals")
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--only", nargs="+", help="contestants by the beginning of their names")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
@@ -234,6 +237,8 @@ def main() -> None:
                 if name in paths and not paths[name]:
                     continue
                 for variant in variants:
+                    if asked.only and not f"{name} {variant}".startswith(tuple(asked.only)):
+                        continue
                     for batch in BATCHES[shape]:
                         key = (f"{name} {variant}", batch)
                         if key in broken:
