@@ -1,8 +1,8 @@
 """``--budget 10m``: a model and a training for the time there is.
 
 Of the rows only the middle one was measured (8 minutes of the demo recipe on two cores of a server: width 128 gave
-lower bits per byte than width 256). The others follow the rule that tokens a parameter should stay alike; they are to be
-replaced by measured ones. Between two rows the nearer one counts, as a ratio.
+lower bits per byte than width 256). The others follow the rule that tokens a parameter should stay alike; they are to
+be replaced by measured ones. Between two rows the nearer one counts, as a ratio.
 """
 
 import dataclasses
