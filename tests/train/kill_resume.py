@@ -25,7 +25,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # no threads before the fork, and the same 
 
 import numpy as np
 import torch
-import torch._dynamo  # torch.optim imports it, which takes longer than the training here
 
 from prosa.core.files import sha256
 from prosa.data.batches import Batches

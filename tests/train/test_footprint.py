@@ -155,8 +155,6 @@ def test_devices_share_what_is_fixed() -> None:
 
 def test_a_hole_is_too_small_for_its_own_size() -> None:
     heap, mega = Heap(), 2**20
-    heap.allocate(0, 3 * mega)  # mapped: the heap begins with small blocks
-    heap.release(0)  # from now on, up to 3 MiB come from the heap
     for key in range(1, 5):
         heap.allocate(key, mega)
     four = heap.taken

@@ -1,5 +1,8 @@
 """Groups, parity with torch's own optimizers, and a state that goes to a file and back."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -127,3 +130,18 @@ def test_another_model_s_state_is_refused(make, make_settings) -> None:
     optimizer.step()
     with pytest.raises(UserError, match=r"blocks\.2\..* is in only one"):
         Optimizer(small, make_settings()).load_state(optimizer.state())
+
+
+def test_an_optimizer_does_not_load_torch_s_compiler() -> None:
+    program = """
+import sys, torch
+from prosa.train.config import TrainConfig
+from prosa.train.optimizers import Optimizer
+model = torch.nn.Sequential(torch.nn.ModuleList([torch.nn.Linear(3, 3)])[0])
+optimizer = Optimizer(model, TrainConfig(steps=1))
+model(torch.ones(3)).sum().backward()
+optimizer.step()
+print("torch._dynamo" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -118,16 +118,17 @@ def dry_run(
         tokens = config.batch_size * context
         given = known.steps if known else config.steps
         seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
-        shape = getattr(model, "config", None)
-        what = [shape, memory.micro_batch, context, precision, workers, device.type, torch.get_num_threads()]
-        before = compiled_before({"what": what})
-        pays = seconds >= COMPILING[before.exists()] * COMPILE_PAYS.get(device.type, math.inf)
-        if wish is True or (wish == "auto" and pays):
-            attempt = _compiled(model, device, workers, precision, tokens_per_second)
-            if attempt is not None:
-                before.touch()
-            if attempt is not None and (wish is True or attempt[1] > COMPILED_GAIN * speed):
-                (runner, speed), compiled = attempt, True
+        longer = seconds / COMPILE_PAYS.get(device.type, math.inf)
+        if wish is True or (wish == "auto" and longer >= COMPILING[True]):
+            shape = getattr(model, "config", None)
+            what = [shape, memory.micro_batch, context, precision, workers, device.type, torch.get_num_threads()]
+            before = compiled_before({"what": what})
+            if wish is True or longer >= COMPILING[before.exists()]:
+                attempt = _compiled(model, device, workers, precision, tokens_per_second)
+                if attempt is not None:
+                    before.touch()
+                if attempt is not None and (wish is True or attempt[1] > COMPILED_GAIN * speed):
+                    (runner, speed), compiled = attempt, True
         steps = given
         if not steps:
             a_step = tokens / speed + optimizer_seconds(model, config)

@@ -27,6 +27,7 @@ from prosa.train.budget import review_is_due, reviewed_steps, with_steps
 from prosa.train.checkpoint import Position, newest_good, save_checkpoint
 from prosa.train.config import TrainConfig
 from prosa.train.dry_run import DryRun, Resolved, dry_run
+from prosa.train.heap import keeping_freed_memory
 from prosa.train.interrupts import Interrupts
 from prosa.train.metrics import METRICS, MetricsLog, read_metrics
 from prosa.train.objectives import Objective
@@ -127,6 +128,7 @@ def fit(
     if resumed is not None:
         start, known = go_on(resumed, start, model, optimizer)
     with ExitStack() as stack:
+        stack.enter_context(keeping_freed_memory())
         stack.enter_context(recomputing(model, config.activation_checkpointing))
         stack.callback(model.eval)
         model.train()

@@ -9,7 +9,6 @@ torch's own Muon does the same a matrix at a time. Here matrices of equal shape 
 small ones are shared among threads.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -24,18 +23,22 @@ LARGE = 2**20  # entries of a matrix whose products keep all cores busy
 BATCH = 2**24  # entries taken at once: their copies are memory that a large model does not have
 
 
-class Muon(torch.optim.Optimizer):
+class Muon:
     """Muon with decoupled weight decay; parameters are matrices.
 
     Args:
-        groups: parameter groups, each with its ``lr`` and ``weight_decay``.
+        groups: parameter groups, each with its ``params``, ``lr`` and ``weight_decay``.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
-        super().__init__(groups, {"lr": 0.02, "weight_decay": 0.0})
+    state_tensors = 1
+    """How many copies of the parameters the state is."""
+
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        self.param_groups = groups
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Update the parameters that have a gradient; the momentum is kept under ``momentum_buffer``."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
@@ -53,11 +56,9 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_add_(same, list(steps.unbind()), alpha=scale)
 
     def _buffer(self, p: Tensor) -> Tensor:
-        state = self.state[p]
-        if not state:
-            state["momentum_buffer"] = torch.zeros_like(p)
-        buffer: Tensor = state["momentum_buffer"]
-        return buffer
+        if not self.state.get(p):
+            self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
+        return self.state[p]["momentum_buffer"]
 
 
 def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:

@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter, arXiv 1711.05101), as torch has it, and Muon (``muon.py``).
+"""AdamW (``adamw.py``) for some parameters and Muon (``muon.py``) for others, as one optimizer.
 
 Four roles of parameters, by where they are in the model:
     embedding   tables of ``nn.Embedding``            AdamW at embedding_lr, no decay
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.train.adamw import AdamW
 from prosa.train.config import TrainConfig
 from prosa.train.muon import Muon
 
@@ -42,7 +43,7 @@ def roles(model: nn.Module) -> dict[str, list[str]]:
 
 
 class Optimizer:
-    """One step for all parameters, whichever torch optimizers do it; learning rates follow one factor.
+    """One step for all parameters, whichever of the two does it; learning rates follow one factor.
 
     Args:
         model: its trainable parameters are updated in place.
@@ -65,10 +66,9 @@ class Optimizer:
                 muon.append({**group, "lr": config.muon_lr})
             else:
                 adam.append(group)
-        self.parts: list[torch.optim.Optimizer] = []
+        self.parts: list[AdamW | Muon] = []
         if adam:
-            fused = next(model.parameters()).device.type in ("cpu", "cuda")
-            self.parts.append(torch.optim.AdamW(adam, betas=config.betas, eps=1e-8, fused=fused))
+            self.parts.append(AdamW(adam, config.betas))
         if muon:
             self.parts.append(Muon(muon))
         self._peaks = [[group["lr"] for group in part.param_groups] for part in self.parts]
@@ -86,10 +86,9 @@ class Optimizer:
 
     def state_bytes(self) -> int:
         """Bytes the state will take once there is one: two moments for AdamW, one momentum for Muon."""
-        copies = [1 if isinstance(part, Muon) else 2 for part in self.parts]
         return sum(
-            n * p.numel() * p.element_size()
-            for n, part in zip(copies, self.parts, strict=True)
+            part.state_tensors * p.numel() * p.element_size()
+            for part in self.parts
             for group in part.param_groups
             for p in group["params"]
         )
