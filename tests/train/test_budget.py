@@ -1,9 +1,11 @@
 """How many steps minutes and epochs make, and that they are settled once."""
 
+import time
+
 import pytest
 
 from prosa.core.errors import UserError
-from prosa.train.budget import affordable_steps, review_is_due, reviewed_steps, with_steps
+from prosa.train.budget import affordable_steps, review_is_due, reviewed_steps, settles, with_steps
 from prosa.train.config import TrainConfig
 
 
@@ -32,6 +34,9 @@ def test_the_review_comes_while_the_learning_rate_is_constant() -> None:
     assert not review_is_due(config, 39, 100, 89.0)
     assert review_is_due(config, 39, 100, 90.0)
     assert review_is_due(config, 40, 100, 1.0)
+    assert settles(config, 40, 100)
+    assert not settles(config, 39, 100)
+    assert settles(TrainConfig(minutes=10, schedule="constant"), 50, 100)
     for never in (TrainConfig(steps=100), TrainConfig(minutes=0), TrainConfig(minutes=10, schedule="cosine")):
         assert not review_is_due(never, 99, 100, 1e6)
 
@@ -50,6 +55,26 @@ def test_an_estimate_made_on_a_busy_machine_is_put_right(tmp_path, run, make_set
     result = run(tmp_path, config)
     assert result.steps == result.resolved.steps > 5
     assert result.resolved.reviewed
+
+
+@pytest.mark.parametrize("schedule", ["linear", "constant"])
+def test_a_machine_that_slows_down_early_is_taken_into_account(
+    tmp_path, run, make_settings, make_batches, monkeypatch, schedule
+) -> None:
+    class Slower:
+        """A tenth of a second a step from the fifth on."""
+
+        steps_per_epoch = make_batches().steps_per_epoch
+
+        def at(self, step: int):
+            time.sleep(0.1 if step >= 5 else 0.0)
+            return make_batches().at(step)
+
+    monkeypatch.setattr("prosa.train.dry_run.affordable_steps", lambda *a: 1000)
+    config = make_settings(steps=0, minutes=0.1, epochs=0.0, schedule=schedule, decay_fraction=0.6)  # 6 s
+    result = run(tmp_path, config, batches=Slower())
+    assert result.resolved.reviewed
+    assert 40 <= result.steps <= 80  # after one review at 15 % of the time it would be many more
 
 
 def test_a_resumed_run_keeps_the_steps_it_settled(tmp_path, run, make_settings, make_batches, monkeypatch) -> None:

@@ -4,9 +4,9 @@
 
 The seconds of a step are first those of the dry run's forward and backward pass plus a measured optimizer step; a share
 of the time is kept for validation, samples and checkpoints. A dry run of seconds may meet a busy machine, so the number
-is reviewed once, by the wall time of the steps done, while the learning rate is still constant and so does not depend
-on it. From then on it is settled and saved with every checkpoint: a resumed run, on whatever machine, ends at the same
-step.
+is reviewed, by the wall time of the steps done, as long as the learning rate is constant and so does not depend on it.
+When the rate is to fall the number is settled, and saved with every checkpoint: a resumed run, on whatever machine, ends
+at the same step.
 """
 
 import copy
@@ -55,13 +55,18 @@ def optimizer_seconds(model: nn.Module, config: TrainConfig) -> float:
 def review_is_due(config: TrainConfig, step: int, steps: int, seconds: float) -> bool:
     """Whether ``steps``, an estimate, should now be set by experience.
 
-    After 15 % of the minutes, or where a linear schedule would begin to fall. Never with a cosine, which needs to know
-    the number from the first step on.
+    From 15 % of the minutes on, or where the number would be settled. Never with a cosine, which needs to know it from
+    the first step on.
     """
     if config.steps or not config.minutes or config.schedule == "cosine":
         return False
-    constant = 1 - config.decay_fraction if config.schedule == "linear" else 1.0
-    return seconds >= REVIEW_AFTER * config.minutes * 60 or step >= constant * steps
+    return seconds >= REVIEW_AFTER * config.minutes * 60 or settles(config, step, steps)
+
+
+def settles(config: TrainConfig, step: int, steps: int) -> bool:
+    """Whether this is the last moment to say that there will be ``steps``: half of them, or where the rate falls."""
+    constant = min(0.5, 1 - config.decay_fraction) if config.schedule == "linear" else 0.5
+    return step >= constant * steps
 
 
 def reviewed_steps(config: TrainConfig, step: int, seconds: float, steps_per_epoch: int) -> int:

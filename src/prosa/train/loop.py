@@ -23,7 +23,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.core.progress import Bar, progress, say
 from prosa.data.batches import Batch
-from prosa.train.budget import review_is_due, reviewed_steps, with_steps
+from prosa.train.budget import review_is_due, reviewed_steps, settles, with_steps
 from prosa.train.checkpoint import Position, newest_good, save_checkpoint
 from prosa.train.config import TrainConfig
 from prosa.train.dry_run import DryRun, Resolved, dry_run
@@ -264,15 +264,17 @@ class _Run:
         return position, path
 
     def _review(self, position: Position) -> Position:
-        """Set the number of steps by the time that those done took, when that is due; the checkpoint keeps it."""
+        """Set the number of steps by the time that those done took, when that is due; a checkpoint keeps the last."""
         seconds = self.ranks.of_main(position.seconds)
         if not review_is_due(self.asked, position.step, self.config.steps, seconds):
             return position
         steps = reviewed_steps(self.asked, position.step, seconds, self.batches.steps_per_epoch)
         self.config = with_steps(self.asked, steps)
         self.bar.resize(steps * position.tokens / position.step)
-        position = replace(position, resolved={**position.resolved, "steps": steps, "reviewed": True})
-        self._save(position)
+        settled = settles(self.asked, position.step, steps)
+        position = replace(position, resolved={**position.resolved, "steps": steps, "reviewed": settled})
+        if settled:
+            self._save(position)
         return position
 
     def _step(self, step: int, batch: Batch) -> tuple[Losses, float]:
