@@ -5,8 +5,8 @@
 The seconds of a step are first those of the dry run's forward and backward pass plus a measured optimizer step; a share
 of the time is kept for validation, samples and checkpoints. A dry run of seconds may meet a busy machine, so the number
 is reviewed, by the wall time of the steps done, as long as the learning rate is constant and so does not depend on it.
-When the rate is to fall the number is settled, and saved with every checkpoint: a resumed run, on whatever machine, ends
-at the same step.
+When the rate is to fall the number is settled, and saved with every checkpoint: a resumed run, on whatever machine,
+ends at the same step.
 """
 
 import copy
