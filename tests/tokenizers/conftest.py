@@ -37,7 +37,7 @@ def bert(samples: Path) -> LibraryTokenizer:
 
 @pytest.fixture(scope="session")
 def trained(verdict: str) -> LibraryTokenizer:
-    """Byte-level BPE learnt from the story: 600 tokens, the last six special."""
+    """Byte-level BPE learnt from the story: 600 tokens, the last seven special."""
     tokenizer = train([verdict], TokenizerConfig(vocab_size=600))
     assert isinstance(tokenizer, LibraryTokenizer)
     return tokenizer

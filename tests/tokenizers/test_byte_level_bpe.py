@@ -43,16 +43,17 @@ def test_no_content_forges_a_control_token(trained: LibraryTokenizer, text: str)
 
 def test_control_tokens_are_read_when_the_caller_asks(trained: LibraryTokenizer) -> None:
     assert trained.special_tokens == {
-        "<|endoftext|>": 594,
-        "<|system|>": 595,
-        "<|user|>": 596,
-        "<|assistant|>": 597,
-        "<|tool|>": 598,
+        "<|endoftext|>": 593,
+        "<|system|>": 594,
+        "<|user|>": 595,
+        "<|assistant|>": 596,
+        "<|tool|>": 597,
+        "<|call|>": 598,
         "<|end|>": 599,
     }
     ids = trained.encode("<|user|>Oi<|end|>", allow_special=True)
-    assert ids == [596, *trained.encode("Oi"), 599]
-    assert trained.end_of_text == 594
+    assert ids == [595, *trained.encode("Oi"), 599]
+    assert trained.end_of_text == 593
     assert trained.unknown is None
 
 

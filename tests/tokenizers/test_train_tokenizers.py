@@ -10,7 +10,7 @@ from prosa.tokenizers.bytelevel import QWEN2_PATTERN
 from prosa.tokenizers.config import TokenizerConfig, automatic_vocab_size
 from prosa.tokenizers.library import LibraryTokenizer
 
-SPECIAL = ("<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>")
+SPECIAL = ("<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|call|>", "<|end|>")
 
 
 def test_bytes_are_written_as_gpt2_writes_them(gpt2: LibraryTokenizer) -> None:
@@ -29,7 +29,7 @@ def test_bpe_is_qwens_split_without_normalizer_and_specials_last(trained: Librar
     assert byte_level["use_regex"] is False
     assert definition["normalizer"] is None
     assert trained.vocab_size == 600
-    assert sorted(trained.special_tokens.values()) == list(range(594, 600))
+    assert sorted(trained.special_tokens.values()) == list(range(593, 600))
     assert len(definition["model"]["vocab"]) == 594
     assert len(definition["model"]["merges"]) == 594 - 256
 
@@ -46,7 +46,7 @@ def test_digits_stay_alone_however_frequent() -> None:
 
 
 def test_first_merges_are_the_most_frequent_pairs() -> None:
-    learnt = train.train(["hug"] * 10 + ["pug"] * 5 + ["pun"] * 12 + ["bun"] * 4, TokenizerConfig(vocab_size=264))
+    learnt = train.train(["hug"] * 10 + ["pug"] * 5 + ["pun"] * 12 + ["bun"] * 4, TokenizerConfig(vocab_size=265))
     assert isinstance(learnt, LibraryTokenizer)
     # p+u 17 times (u+n 16, u+g 15); then pu+n 12 (h+u and u+g 10, u+n 4)
     assert [tuple(pair) for pair in learnt._definition["model"]["merges"]] == [("p", "u"), ("pu", "n")]
@@ -94,12 +94,12 @@ def test_characters(verdict: str) -> None:
     learnt = train.train(["pão", "\tab\r\n"], TokenizerConfig(kind="char"))
     characters = sorted("pão\tab\r\n")
     assert [learnt.token_text(id) for id in range(8)] == characters
-    assert [learnt.token_text(id) for id in range(8, 15)] == ["<|unk|>", *SPECIAL]
+    assert [learnt.token_text(id) for id in range(8, 16)] == ["<|unk|>", *SPECIAL]
     assert learnt.encode("ão\r\nz") == [characters.index(c) for c in "ão\r\n"] + [8]
     assert learnt.decode(learnt.encode("ão\r\nz")) == "ão\r\n<|unk|>"
     assert learnt.encode_batch(["p", "", "<|end|>"])[1].tolist() == [0, 1, 1, 8]
-    assert learnt.encode("a<|end|>", allow_special=True)[-1] == 14
-    assert 14 not in learnt.encode("a<|end|>")
+    assert learnt.encode("a<|end|>", allow_special=True)[-1] == 15
+    assert 15 not in learnt.encode("a<|end|>")
     whole = train.train([verdict], TokenizerConfig(kind="char"))
     assert whole.decode(whole.encode(verdict)) == verdict
     assert whole.vocab_size == len(set(verdict)) + 7
@@ -182,7 +182,7 @@ def test_a_lone_surrogate_in_the_corpus() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"vocab_size": 200}, "vocab_size 200 is too small.*\n.*at least 262"),
+        ({"vocab_size": 200}, "vocab_size 200 is too small.*\n.*at least 263"),
         ({"kind": "char", "vocab_size": 300}, "vocab_size 300 does not apply to char"),
         ({"min_frequency": -1}, "min_frequency is -1; it must be 0 or more"),
         ({"min_frequency": 2**64}, "min_frequency is 18446744073709551616"),

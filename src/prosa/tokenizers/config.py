@@ -10,16 +10,25 @@ Kind = Literal["bpe", "wordpiece", "unigram", "char", "word-v1", "word-v2"]
 
 END_OF_TEXT = "<|endoftext|>"
 UNKNOWN = "<|unk|>"
-CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>")
+CALL, END = "<|call|>", "<|end|>"
+CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", CALL, END)
 
-# <|role|>content<|end|>: no plain text of the template touches the content, so that encoding the whole string and
-# encoding segment by segment agree.
+# <|role|>content<|end|>, an assistant's calls of tools before its <|end|>: no plain text of the template touches the
+# content, so that encoding the whole string and encoding segment by segment agree (``chat.py``). A call's arguments may
+# be JSON text, as in OpenAI's form, or an object.
 CHAT_TEMPLATE = """\
 {%- for message in messages -%}
 {%- if message['role'] not in ['system', 'user', 'assistant', 'tool'] -%}
 {{- raise_exception('unknown role: ' + message['role']) -}}
 {%- endif -%}
-{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}
+{{- '<|' + message['role'] + '|>' + (message['content'] or '') -}}
+{%- for call in message['tool_calls'] or [] -%}
+{%- set function = call['function'] or call -%}
+{%- set arguments = function['arguments'] -%}
+{{- '<|call|>{"name": ' + function['name'] | tojson + ', "arguments": ' -}}
+{{- (arguments if arguments is string else arguments | tojson) + '}' -}}
+{%- endfor -%}
+{{- '<|end|>' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
 {{- '<|assistant|>' -}}

@@ -1,0 +1,224 @@
+"""Conversations from files, in the three forms that are in use, checked record by record.
+
+    messages    {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}      OpenAI
+    ShareGPT    {"conversations": [{"from": "human", "value": "…"}, {"from": "gpt", "value": "…"}], "system": "…"}
+    Alpaca      {"instruction": "…", "input": "…", "output": "…", "system": "…", "history": [["…", "…"]]}
+
+A conversation is: perhaps a system turn; then user and assistant in turns, beginning with the user. A tool's turn
+answers the calls of the assistant's turn before it, and the assistant goes on after it. Texts become NFC, as everything
+that users type does.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prosa.core.language import tr
+from prosa.corpus.problems import Problems
+from prosa.data.records import BadRecord, Record, read_records
+from prosa.tokenizers.chat import ROLES, Call, Message, Role
+from prosa.tokenizers.text import surrogate_error
+
+SHAREGPT: Mapping[str, Role] = {
+    "system": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "observation": "tool",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The turns, and where they come from (``file:line``)."""
+
+    messages: tuple[Message, ...]
+    source: str
+
+
+def read_conversations(paths: Sequence[Path], problems: Problems) -> Iterator[Conversation]:
+    """The conversations of JSONL, JSON and Parquet files; what is not one is counted and named in ``problems``.
+
+    Raises:
+        UserError: as ``read_records``.
+    """
+    return read_records(paths, conversation, problems)
+
+
+def conversation(record: Record) -> Conversation:
+    """The conversation of a record, whichever of the three forms it has.
+
+    Raises:
+        BadRecord: it has none of them, or the turns are not a conversation.
+    """
+    value = record.value
+    if "messages" in value:
+        messages = [_message(item, n) for n, item in enumerate(_list(value, "messages"), start=1)]
+    elif "conversations" in value:
+        messages = [_sharegpt(item, n) for n, item in enumerate(_list(value, "conversations"), start=1)]
+        messages = _system(value) + messages
+    elif "instruction" in value and "output" in value:
+        messages = _alpaca(value)
+    else:
+        fields = ", ".join(repr(key) for key in list(value)[:8])
+        raise BadRecord(
+            tr(
+                f"neither 'messages', nor 'conversations', nor 'instruction' and 'output'; there are: {fields}",
+                f"não há 'messages', nem 'conversations', nem 'instruction' e 'output'; há: {fields}",
+            )
+        )
+    check_turns(messages)
+    return Conversation(tuple(messages), record.source)
+
+
+def check_turns(messages: Sequence[Message], *, to_answer: bool = False) -> None:
+    """Refuse turns that are out of order.
+
+    Args:
+        to_answer: the turns are a prompt, which ends with a user's or tool's turn, and need no assistant's.
+
+    Raises:
+        BadRecord: they are; the turn's number and role are told.
+    """
+    before: Role = "system"
+    calls = 0  # calls of tools that wait for their result
+    for n, message in enumerate(messages, start=1):
+        role = message.role
+        allowed = (
+            (("user", "system") if n == 1 else ("user",))
+            if before == "system"
+            else ("assistant",)
+            if before == "user" or (before == "tool" and not calls)
+            else ("tool",)
+            if calls
+            else ("user",)
+        )
+        if role not in allowed:
+            after = before if n > 1 else tr("the beginning", "o começo")
+            wanted = tr(" or ", " ou ").join(allowed)
+            raise BadRecord(
+                tr(
+                    f"roles out of order: turn {n} is {role!r}, but after {after} comes {wanted}",
+                    f"papéis fora de ordem: o turno {n} é {role!r}, mas depois de {after} vem {wanted}",
+                )
+            )
+        if role == "assistant":
+            calls = len(message.calls)
+        elif role == "tool":
+            calls -= 1
+        before = role
+    if to_answer and before not in ("user", "tool"):
+        raise BadRecord(
+            tr(
+                "the last turn is not the user's: nothing to answer",
+                "o último turno não é do usuário: nada a responder",
+            )
+        )
+    if not to_answer and not any(m.role == "assistant" and (m.content.strip() or m.calls) for m in messages):
+        raise BadRecord(tr("no assistant turn to learn from", "nenhum turno do assistente com que aprender"))
+
+
+def _message(item: Any, n: int) -> Message:
+    if not isinstance(item, dict):
+        raise BadRecord(tr(f"turn {n} is not an object", f"o turno {n} não é um objeto"))
+    role = item.get("role")
+    if role not in ROLES:
+        raise BadRecord(
+            tr(
+                f"turn {n}: unknown role {role!r}; there are: {', '.join(ROLES)}",
+                f"turno {n}: papel desconhecido {role!r}; existem: {', '.join(ROLES)}",
+            )
+        )
+    calls = tuple(_call(call, n) for call in item.get("tool_calls") or ())
+    if calls and role != "assistant":
+        raise BadRecord(
+            tr(f"turn {n}: only the assistant calls tools", f"turno {n}: só o assistente chama ferramentas")
+        )
+    content = item.get("content")
+    if content is None and calls:
+        content = ""
+    if isinstance(content, list):  # OpenAI's parts
+        parts = [
+            part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content
+        ]
+        content = None if None in parts else "".join(str(part) for part in parts)
+    return Message(role, _text(content, f"turn {n}", f"turno {n}"), calls)
+
+
+def _call(item: Any, n: int) -> Call:
+    function = item.get("function", item) if isinstance(item, dict) else None
+    name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except json.JSONDecodeError:
+            arguments = None
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise BadRecord(
+            tr(
+                f"turn {n}: a tool call needs a 'name' and 'arguments' that are a JSON object",
+                f"turno {n}: uma chamada de ferramenta precisa de 'name' e de 'arguments' que seja um objeto JSON",
+            )
+        )
+    return Call(name, arguments)
+
+
+def _sharegpt(item: Any, n: int) -> Message:
+    who = item.get("from") if isinstance(item, dict) else None
+    role = SHAREGPT.get(str(who))
+    if role is None:
+        raise BadRecord(
+            tr(
+                f"turn {n}: 'from' is {who!r}; there are: {', '.join(SHAREGPT)}",
+                f"turno {n}: 'from' é {who!r}; existem: {', '.join(SHAREGPT)}",
+            )
+        )
+    text = _text(item.get("value"), f"turn {n}", f"turno {n}")
+    if who == "function_call":
+        try:
+            found = json.loads(text)
+        except json.JSONDecodeError:
+            found = None
+        return Message(role, "", tuple(_call(call, n) for call in (found if isinstance(found, list) else [found])))
+    return Message(role, text)
+
+
+def _alpaca(value: dict[str, Any]) -> list[Message]:
+    instruction = _text(value["instruction"], "'instruction'", "'instruction'")
+    more = _text(value.get("input") or "", "'input'", "'input'")
+    output = _text(value["output"], "'output'", "'output'")
+    messages = _system(value)
+    for pair in value.get("history") or ():
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadRecord(tr("'history' is not a list of pairs", "'history' não é uma lista de pares"))
+        asked, answered = (_text(text, "'history'", "'history'") for text in pair)
+        messages += [Message("user", asked), Message("assistant", answered)]
+    asked = f"{instruction}\n\n{more}" if more.strip() else instruction
+    return [*messages, Message("user", asked), Message("assistant", output)]
+
+
+def _system(value: dict[str, Any]) -> list[Message]:
+    text = value.get("system")
+    return [Message("system", _text(text, "'system'", "'system'"))] if text else []
+
+
+def _list(value: dict[str, Any], field: str) -> list[Any]:
+    found = value[field]
+    if not isinstance(found, list) or not found:
+        raise BadRecord(tr(f"{field!r} is not a list with turns", f"{field!r} não é uma lista com turnos"))
+    return found
+
+
+def _text(value: Any, where: str, onde: str) -> str:
+    if not isinstance(value, str):
+        raise BadRecord(tr(f"{where}: the content is not a text", f"{onde}: o conteúdo não é um texto"))
+    error = surrogate_error(value)
+    if error is not None:
+        raise BadRecord(tr(f"{where}: {error.what}", f"{onde}: {error.what}"))
+    return unicodedata.normalize("NFC", value)
