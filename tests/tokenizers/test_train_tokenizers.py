@@ -31,7 +31,7 @@ def test_bpe_is_qwens_split_without_normalizer_and_specials_last(trained: Librar
     assert trained.vocab_size == 600
     assert sorted(trained.special_tokens.values()) == list(range(593, 600))
     assert len(definition["model"]["vocab"]) == 593
-    assert len(definition["model"]["merges"]) == 594 - 256
+    assert len(definition["model"]["merges"]) == 593 - 256
 
 
 def test_the_pattern_is_qwen2s_to_the_letter() -> None:
