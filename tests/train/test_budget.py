@@ -42,11 +42,19 @@ def test_the_review_comes_while_the_learning_rate_is_constant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "seconds", "epochs", "expected"),
-    [(40, 60.0, 0, 400), (40, 60.0, 2.5, 250), (10, 599.0, 0, 11), (10, 700.0, 0, 11)],  # 10 minutes
+    ("step", "seconds", "a_step", "epochs", "expected"),
+    [
+        (40, 60.0, 1.5, 0, 400),
+        (40, 60.0, 1.5, 2.5, 250),
+        (40, 60.0, 1.0, 0, 580),  # the first step took 21 s of the 60
+        (10, 599.0, 60.0, 0, 11),
+        (10, 700.0, 70.0, 0, 11),
+    ],  # 10 minutes
 )
-def test_the_review_goes_by_the_time_of_the_steps_done(step: int, seconds: float, epochs: float, expected: int) -> None:
-    assert reviewed_steps(TrainConfig(minutes=10, epochs=epochs), step, seconds, 100) == expected
+def test_the_review_goes_by_the_time_of_the_steps_done(
+    step: int, seconds: float, a_step: float, epochs: float, expected: int
+) -> None:
+    assert reviewed_steps(TrainConfig(minutes=10, epochs=epochs), step, seconds, a_step, 100) == expected
 
 
 def test_an_estimate_made_on_a_busy_machine_is_put_right(tmp_path, run, make_settings, monkeypatch) -> None:
@@ -74,7 +82,7 @@ def test_a_machine_that_slows_down_early_is_taken_into_account(
     config = make_settings(steps=0, minutes=0.1, epochs=0.0, schedule=schedule, decay_fraction=0.6)  # 6 s
     result = run(tmp_path, config, batches=Slower())
     assert result.resolved.reviewed
-    assert 40 <= result.steps <= 80  # after one review at 15 % of the time it would be many more
+    assert 5 < result.steps <= 80  # those of before would allow many more; a slower machine, fewer
 
 
 def test_a_resumed_run_keeps_the_steps_it_settled(tmp_path, run, make_settings, make_batches, monkeypatch) -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from prosa.core.errors import UserError
 from prosa.data.batches import IGNORE, Batch
-from prosa.train.loss import chunked_cross_entropy
+from prosa.train.loss import chunk_tokens, chunked_cross_entropy
 from prosa.train.objectives import NextToken
 
 
@@ -91,3 +91,10 @@ def test_a_batch_without_targets_is_an_error_not_nan(make) -> None:
     ids = torch.zeros(2, 4, dtype=torch.long)
     with pytest.raises(UserError, match="no targets"):
         NextToken()(make(), Batch(ids, torch.full_like(ids, IGNORE)))
+
+
+def test_the_chunk_suits_device_and_vocabulary_unless_told() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert [chunk_tokens(0, 32768, cpu), chunk_tokens(0, 4096, cpu), chunk_tokens(0, 32768, cuda)] == [256, 2048, 2048]
+    assert chunk_tokens(0, 2**24, cpu) == 1
+    assert chunk_tokens(7, 32768, cpu) == 7

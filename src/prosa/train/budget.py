@@ -69,10 +69,10 @@ def settles(config: TrainConfig, step: int, steps: int) -> bool:
     return step >= constant * steps
 
 
-def reviewed_steps(config: TrainConfig, step: int, seconds: float, steps_per_epoch: int) -> int:
-    """The steps that fit ``config.minutes`` when a step takes as long as the first ``step`` did, looks included."""
+def reviewed_steps(config: TrainConfig, step: int, seconds: float, a_step: float, steps_per_epoch: int) -> int:
+    """The steps that fit ``config.minutes`` when, after ``step`` of them in ``seconds``, each takes ``a_step``."""
     left = config.minutes * 60 - seconds
-    steps = step + max(1, int(left / (seconds / step)))
+    steps = step + max(1, int(left / a_step))
     return min(steps, math.ceil(config.epochs * steps_per_epoch)) if config.epochs else steps
 
 

@@ -61,8 +61,9 @@ class TrainConfig:
     if torch's cache has the code from before, and the compiled model is measured to be faster."""
     activation_checkpointing: bool = False
     """Keep only the input of each block and compute the rest again in the backward pass: less memory, slower."""
-    loss_chunk: int = 2048
-    """Tokens whose logits exist at the same time: the memory of the loss is loss_chunk x vocabulary."""
+    loss_chunk: int = 0
+    """Tokens whose logits exist at the same time: the memory of the loss is loss_chunk x vocabulary. 0: 8 million
+    logits on a CPU, 67 million on a GPU."""
     seed: int = 0
     """Seed of the first weights, the order of the data and dropout."""
     eval_every: int = 0
@@ -93,9 +94,18 @@ def _problems(c: TrainConfig) -> list[str]:
             value = getattr(c, name)
             wrong.append(tr(f"{name} is {value!r} but must be {en}", f"{name} é {value!r}, mas deve ser {pt}"))
 
-    for name in ("batch_size", "loss_chunk", "keep_checkpoints", "log_every"):
+    for name in ("batch_size", "keep_checkpoints", "log_every"):
         check(getattr(c, name) >= 1, name, "at least 1", "pelo menos 1")
-    for name in ("steps", "micro_batch", "workers", "eval_every", "sample_every", "checkpoint_every", "seed"):
+    for name in (
+        "steps",
+        "micro_batch",
+        "workers",
+        "loss_chunk",
+        "eval_every",
+        "sample_every",
+        "checkpoint_every",
+        "seed",
+    ):
         check(getattr(c, name) >= 0, name, "0 or more", "0 ou mais")
     for name in ("lr", "muon_lr"):
         check(0 < getattr(c, name) < math.inf, name, "a number above 0", "um número acima de 0")

@@ -26,6 +26,7 @@ from prosa.models.gpt import GPT, GPTConfig
 from prosa.nn import attention
 from prosa.train.config import TrainConfig
 from prosa.train.heap import Heap, leaves_holes
+from prosa.train.loss import chunk_tokens
 from prosa.train.objectives import NextToken
 from prosa.train.optimizers import Optimizer
 from prosa.train.step import Precision, accumulate, normalise
@@ -108,6 +109,7 @@ def footprint(
 
 def _count(shape: GPTConfig, config: TrainConfig, micro_batch: int, precision: Precision, gpu: bool) -> Footprint:
     tokens = micro_batch * shape.context
+    chunk = chunk_tokens(config.loss_chunk, shape.vocab_size, torch.device("cuda" if gpu else "cpu"))
     ledger = _Ledger(tokens, None if gpu or not leaves_holes() else Heap())
     with _one_thread(), FakeTensorMode(), ledger, _fused_attention(gpu), ExitStack() as stack:
         model = GPT(shape).train()
@@ -127,7 +129,7 @@ def _count(shape: GPTConfig, config: TrainConfig, micro_batch: int, precision: P
         kept = ledger.at_calls(model, "head")
         ledger.begin()
         losses = accumulate(
-            model, NextToken(config.loss_chunk), batch, micro_batch=micro_batch, precision=precision, seed=0, step=0
+            model, NextToken(chunk), batch, micro_batch=micro_batch, precision=precision, seed=0, step=0
         )
         normalise(model, losses.targets, config.clip)
         optimizer.step()
@@ -137,7 +139,7 @@ def _count(shape: GPTConfig, config: TrainConfig, micro_batch: int, precision: P
             optimizer=state,
             activations=kept[0][0] - before,
             copies=kept[0][1],
-            logits=min(config.loss_chunk, tokens) * shape.vocab_size * 4,
+            logits=min(chunk, tokens) * shape.vocab_size * 4,
             peak=ledger.peak,
             resident=ledger.resident,
             micro_batch=micro_batch,

@@ -206,6 +206,8 @@ class _Run:
     bar: Bar
     validate: Validate | None
     sample: Sample | None
+    warm: tuple[int, float] = (0, 0.0)
+    """Step and seconds after the session's first step, which is slower than the others."""
 
     def steps(self, position: Position, interrupts: Interrupts) -> tuple[Position, Path]:
         """Train to the end, or until interrupted."""
@@ -213,14 +215,14 @@ class _Run:
         device = next(self.model.parameters()).device
         dtype = torch.bfloat16 if self.ready.resolved.precision == "bfloat16" else torch.float32
         share = flops_per_token(self.model, context) / (matmul_peak(device, dtype) * self.ranks.world)
-        earlier, began = position.seconds, time.perf_counter()
+        earlier, began, first = position.seconds, time.perf_counter(), position.step + 1
         busy, window = 0.0, 0  # seconds and tokens since the last line
         path = self.folder / CHECKPOINTS / f"step_{position.step}"
         if not path.is_dir():  # the beginning
             self._look(0, last=True)
             path = self._save(position)
         while position.step < self.config.steps:
-            if position.step and not position.resolved["reviewed"]:
+            if position.step > first and not position.resolved["reviewed"]:
                 position = self._review(position)
             config = self.config
             step, before = position.step + 1, time.perf_counter()
@@ -231,6 +233,8 @@ class _Run:
             busy, window = busy + time.perf_counter() - before, window + new
             tokens = position.tokens + new
             position = replace(position, step=step, tokens=tokens, seconds=earlier + time.perf_counter() - began)
+            if step == first:
+                self.warm = step, position.seconds
             last, stop = step == config.steps, self.ranks.any(interrupts.requested)
             if self.log and (last or step % config.log_every == 0):
                 rate = window / busy
@@ -265,10 +269,11 @@ class _Run:
 
     def _review(self, position: Position) -> Position:
         """Set the number of steps by the time that those done took, when that is due; a checkpoint keeps the last."""
-        seconds = self.ranks.of_main(position.seconds)
+        a_step = (position.seconds - self.warm[1]) / (position.step - self.warm[0])
+        seconds, a_step = self.ranks.of_main([position.seconds, a_step])
         if not review_is_due(self.asked, position.step, self.config.steps, seconds):
             return position
-        steps = reviewed_steps(self.asked, position.step, seconds, self.batches.steps_per_epoch)
+        steps = reviewed_steps(self.asked, position.step, seconds, a_step, self.batches.steps_per_epoch)
         self.config = with_steps(self.asked, steps)
         self.bar.resize(steps * position.tokens / position.step)
         settled = settles(self.asked, position.step, steps)

@@ -17,6 +17,7 @@ from prosa.core.language import number, size, tr
 from prosa.core.processes import local_world
 from prosa.data.batches import Batch
 from prosa.train.config import TrainConfig
+from prosa.train.loss import chunk_tokens
 from prosa.train.objectives import Objective
 from prosa.train.optimizers import Optimizer
 from prosa.train.step import Precision, accumulate, rows
@@ -142,13 +143,15 @@ def estimate(
         if wrapped:  # in the backward pass one block at a time is there in full, with its gradients
             each += 2 * _line(model, objective, batch, precision)[1] // len(wrapped)
     vocabulary = getattr(getattr(model, "config", None), "vocab_size", 0)
+    device = next(model.parameters()).device
     return Memory(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer.state_bytes(),
         activations_fixed=fixed,
         activations_a_sequence=each,
-        logits=chunk * vocabulary * (12 if precision == "float32" else 10),
+        logits=(chunk_tokens(chunk, vocabulary, device) * vocabulary if vocabulary else 0)
+        * (12 if precision == "float32" else 10),
         micro_batch=1,
     )
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch
-from prosa.train.loss import chunked_cross_entropy
+from prosa.train.loss import chunk_tokens, chunked_cross_entropy
 
 
 class Objective(Protocol):
@@ -22,10 +22,10 @@ class NextToken:
     """Cross-entropy of every next token, in nats (Shannon 1948; Bengio et al. 2003).
 
     Args:
-        loss_chunk: tokens whose logits exist at the same time (``TrainConfig.loss_chunk``).
+        loss_chunk: tokens whose logits exist at the same time (``TrainConfig.loss_chunk``); 0: what suits the device.
     """
 
-    def __init__(self, loss_chunk: int = 2048) -> None:
+    def __init__(self, loss_chunk: int = 0) -> None:
         self.loss_chunk = loss_chunk
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
@@ -48,5 +48,6 @@ class NextToken:
         hidden_NC = model.hidden(batch.inputs, documents_BT=batch.documents).flatten(0, 1)
         if count < len(targets_N):
             hidden_NC, targets_N = hidden_NC[there_N], targets_N[there_N]
-        total = chunked_cross_entropy(model.head, list(model.parameters()), hidden_NC, targets_N, self.loss_chunk)
+        chunk = chunk_tokens(self.loss_chunk, model.config.vocab_size, hidden_NC.device)
+        total = chunked_cross_entropy(model.head, list(model.parameters()), hidden_NC, targets_N, chunk)
         return total, count, {}
