@@ -14,6 +14,7 @@ COMMANDS = {
     "tokenizer": ("tokenizer", "train, encode, decode, show, compare tokenizers"),
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
+    "sft": ("sft", "conversations -> a model that answers"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),

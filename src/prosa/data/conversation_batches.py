@@ -10,7 +10,7 @@ Shapes: B rows, T = context.
 
 import bisect
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +115,11 @@ class ConversationBatches:
             now = epochs == epoch
             chosen[now] = permute(places[now], len(self._rows), derive_seed(self.seed, "rows", int(epoch)))
         return self._batch([self._rows[row] for row in chosen])
+
+    def once(self) -> Iterator[Batch]:
+        """Every row once, in order; the last batch may have fewer."""
+        for first in range(0, len(self._rows), self.batch_size):
+            yield self._batch(self._rows[first : first + self.batch_size])
 
     def _batch(self, rows: Sequence[Sequence[int]]) -> Batch:
         inputs = np.zeros((len(rows), self.context), np.int64)

@@ -32,6 +32,7 @@ from prosa.generate.row import Limits, Overflow, Row
 from prosa.generate.sampling import Sampling
 from prosa.generate.writer import Writer
 from prosa.models.gpt import GPT
+from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.tokenizers.stream import Utf8Stream
 
@@ -80,6 +81,7 @@ class Engine:
             precision = "bfloat16" if fast else "float32"
         self.precision = precision
         self._silent = frozenset(tokenizer.special_tokens.values())
+        self._ends = frozenset({tokenizer.end_of_text, tokenizer.special_tokens.get(END)} - {None})
         self._prepared: tuple[object, Decoder] | None = None
 
     def generate(
@@ -158,7 +160,7 @@ class Engine:
             )
         if wrong:
             raise UserError(tr("Generation: ", "Geração: ") + "; ".join(wrong) + ".")
-        limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text)
+        limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text, self._ends)
         rows = []
         for number, prompt in enumerate(prompts, 1):
             ids = read_prompt(prompt, number, self.tokenizer, limits)

@@ -19,6 +19,8 @@ class Limits:
     context: int
     overflow: Overflow
     end_of_text: int | None
+    ends: frozenset[int]
+    """Ids that end a text: of a document, and of an assistant's turn."""
 
 
 class Row:
@@ -42,7 +44,7 @@ class Row:
     ) -> None:
         self.prompt = prompt
         self.window = ids[-limits.context :]
-        self.seen = set(ids) - {limits.end_of_text}  # to end is no repetition
+        self.seen = set(ids) - limits.ends  # to end is no repetition
         self.tokens: list[Token] = []
         self.finish_reason: FinishReason | None = None
         self._limits = limits
@@ -56,7 +58,7 @@ class Row:
 
     def take(self, token: Token) -> list[Token]:
         """Go on by one token (its text is not known yet); gives back the tokens that are now final."""
-        if token.id == self._limits.end_of_text:
+        if token.id in self._limits.ends:
             return self._finish("stop")
         final = self._writer.add(token)
         self.tokens += final

@@ -21,6 +21,7 @@ from prosa.core.language import tr
 from prosa.models.gpt import GPT
 from prosa.models.huggingface_config import from_config, to_config
 from prosa.models.huggingface_weights import from_weights, to_weights
+from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
 
 CONFIG = "config.json"
@@ -46,7 +47,9 @@ def save_model(model: GPT, folder: Path, *, tokenizer: Tokenizer | None = None) 
             raise OSError(str(error)) from error
     write_json(folder / CHECKSUMS, {WEIGHTS: {name: _sha256(tensor) for name, tensor in weights.items()}})
     write_json(folder / CONFIG, config)
-    write_json(folder / GENERATION_CONFIG, {"bos_token_id": end_of_text, "eos_token_id": end_of_text})
+    turn_end = None if tokenizer is None else tokenizer.special_tokens.get(END)
+    ends = end_of_text if turn_end is None else [end_of_text, turn_end]  # of a document; of an assistant's turn
+    write_json(folder / GENERATION_CONFIG, {"bos_token_id": end_of_text, "eos_token_id": ends})
     if tokenizer is not None:
         tokenizer.save(folder)
 

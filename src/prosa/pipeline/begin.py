@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prosa.core.config import from_mapping, read_yaml, to_mapping, write_yaml
 from prosa.core.errors import UserError
@@ -14,8 +14,8 @@ from prosa.corpus.problems import Problems
 from prosa.pipeline.differences import differences
 from prosa.pipeline.recipe import Recipe
 from prosa.pipeline.run import BASE, CORPUS, RECIPE, TOKENIZER, TOKENS
+from prosa.pipeline.stage import Resume, check_wishes
 
-Resume = Literal["no", "auto", "must"]
 INPUTS = "inputs.json"
 
 
@@ -28,11 +28,7 @@ def begin(out: Path, recipe: Recipe, resume: Resume, force: bool) -> None:
         UserError: nothing to read, the folder is taken, nothing to resume, another recipe, or changed files.
     """
     inputs = _inputs(recipe.paths, out)
-    if force and resume != "no":
-        raise UserError(
-            tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
-            tr("--force begins anew, --resume goes on.", "--force começa de novo, --resume continua."),
-        )
+    check_wishes(resume, force)
     there = (out / RECIPE).is_file()
     if resume == "must" and not there:
         raise UserError(

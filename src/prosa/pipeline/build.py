@@ -11,17 +11,18 @@ from prosa.core.language import number, size, tr
 from prosa.core.progress import say
 from prosa.corpus.config import CorpusConfig
 from prosa.data.prepare import DataConfig
-from prosa.pipeline.begin import Resume, begin
+from prosa.pipeline.begin import begin
 from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.evaluate import evaluate
 from prosa.pipeline.generate import generate
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.prepare import prepare
-from prosa.pipeline.pretrain import RESOLVED, Configuration, Pretrained, pretrain
+from prosa.pipeline.pretrain import Configuration, Pretrained, pretrain
 from prosa.pipeline.recipe import Recipe
 from prosa.pipeline.report import report
 from prosa.pipeline.run import CORPUS, EVALUATION, RECIPE, TOKENIZER, TOKENS
 from prosa.pipeline.samples import SampleConfig
+from prosa.pipeline.stage import RESOLVED, Resume
 from prosa.pipeline.tokenizer import train as train_tokenizer
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.train.config import TrainConfig

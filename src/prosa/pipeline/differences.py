@@ -2,17 +2,19 @@
 
 from typing import Any
 
+TRAININGS = ("train.", "sft.")
+"""Parts of a recipe that are settings of a training."""
 SETTLED = {
-    "train.steps": 0,
-    "train.micro_batch": 0,
-    "train.precision": "auto",
-    "train.workers": 0,
-    "train.compile": "auto",
+    "steps": 0,
+    "micro_batch": 0,
+    "precision": "auto",
+    "workers": 0,
+    "compile": "auto",
 }
 """Settings whose value here means "whatever was settled then"."""
 MAY_CHANGE = {
-    "train.lr", "train.embedding_lr", "train.muon_lr", "train.warmup", "train.clip", "train.weight_decay",
-    "train.eval_every", "train.sample_every", "train.checkpoint_every", "train.keep_checkpoints", "train.log_every",
+    "lr", "embedding_lr", "muon_lr", "warmup", "clip", "weight_decay",
+    "eval_every", "sample_every", "checkpoint_every", "keep_checkpoints", "log_every",
 }  # fmt: skip
 """Settings that may change in the middle of training (it then warns that the result will differ)."""
 
@@ -28,6 +30,10 @@ def differences(before: dict[str, Any], now: dict[str, Any], *, lenient: bool = 
         old, name = before.get(key), f"{prefix}{key}"
         if isinstance(value, dict) and isinstance(old, dict):
             found += differences(old, value, lenient=lenient, prefix=f"{name}.")
-        elif value != old and not (name in SETTLED and value == SETTLED[name]) and not (lenient and name in MAY_CHANGE):
+        elif value != old and not (prefix in TRAININGS and _may_differ(key, value, lenient)):
             found.append(f"{name} {old} -> {value}")
     return found
+
+
+def _may_differ(key: str, value: Any, lenient: bool) -> bool:
+    return (key in SETTLED and value == SETTLED[key]) or (lenient and key in MAY_CHANGE)

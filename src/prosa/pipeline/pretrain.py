@@ -4,20 +4,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prosa.core.config import from_mapping, read_yaml, to_mapping, write_yaml
+from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
-from prosa.core.files import claim, is_complete, mark_complete, read_json, write_json, write_text
+from prosa.core.files import mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say
-from prosa.pipeline.begin import Resume
-from prosa.pipeline.differences import differences
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.run import BASE, EVALUATION, TOKENIZER, TOKENS
 from prosa.pipeline.samples import SampleConfig, sampler
+from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
 from prosa.tokenizers.load import load as load_tokenizer
 from prosa.train.config import TrainConfig
 
-RESOLVED, TRAINING = "config.resolved.yaml", "training.json"
 LEAST_HELD_OUT = 2  # tokens: one to be predicted
 
 
@@ -79,14 +77,11 @@ def _pretrain(
     data: Path, out: Path, model: ModelChoice, train: TrainConfig, sample: SampleConfig, resume: Resume, force: bool
 ) -> Pretrained:
     """The same in each process; rank 0 writes."""
-    if force and resume != "no":
-        raise UserError(
-            tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
-            tr("--force begins anew, --resume goes on.", "--force começa de novo, --resume continua."),
-        )
+    check_wishes(resume, force)
     base, asked = out / BASE, Configuration(model, train, sample)
-    if resume != "no" and is_complete(base):
-        return _finished(base, asked)
+    if is_done(base, asked, resume):
+        figures = read_json(base / TRAINING)
+        return Pretrained(base, figures.pop("parameters", 0), figures)
     import torch
 
     from prosa.core.environment import environment
@@ -102,8 +97,6 @@ def _pretrain(
     from prosa.train.parallel import ranks
 
     here = ranks()
-    if resume == "must":
-        _check_there_is_something(base)
     tokens = _token_folder(data)
     folder = TokenFolder(tokens)
     tokenizer = load_tokenizer(tokens / TOKENIZER)
@@ -121,9 +114,8 @@ def _pretrain(
         folder, context=shape.context, batch_size=train.batch_size, seed=train.seed, document_mask=train.document_mask
     )
     here.batch(batches, 0)  # one that cannot be shared is refused before anything is written
-    if resume == "no" and here.is_main:
-        claim(base, force=force, inputs=[data], resumable=(base / RESOLVED).is_file())
     if here.is_main:
+        claim_stage(base, resume, force=force, inputs=[data])
         (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
     layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(
@@ -175,33 +167,6 @@ def _pretrain(
         write_json(base / TRAINING, {"parameters": parameters, **figures})
         mark_complete(base)
     return Pretrained(base, parameters, figures)
-
-
-def _finished(base: Path, asked: "Configuration") -> Pretrained:
-    """The model that is there, if it is what is asked for."""
-    there = from_mapping(Configuration, read_yaml(base / RESOLVED), (base / RESOLVED).as_posix())
-    changed = differences(to_mapping(there), to_mapping(asked))
-    if changed:
-        raise UserError(
-            tr(f"{base} is complete, with other settings: ", f"{base} está completa, com outra configuração: ")
-            + "; ".join(changed),
-            tr("Choose another --out, or begin anew with --force.", "Escolha outro --out, ou recomece com --force."),
-        )
-    say(tr(f"{base} is complete; nothing to do.", f"{base} está completa; nada a fazer."))
-    figures = read_json(base / TRAINING)
-    return Pretrained(base, figures.pop("parameters", 0), figures)
-
-
-def _check_there_is_something(base: Path) -> None:
-    checkpoints = base / "checkpoints"
-    if not (checkpoints.is_dir() and any(checkpoints.iterdir())):
-        raise UserError(
-            tr(f"there is nothing to resume in {base}.", f"não há o que retomar em {base}."),
-            tr(
-                "Use --resume auto to begin when there is nothing, or leave --resume out.",
-                "Use --resume auto para começar quando não houver nada, ou omita --resume.",
-            ),
-        )
 
 
 def _token_folder(data: Path) -> Path:

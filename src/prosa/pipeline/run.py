@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prosa.tokenizers.protocol import Tokenizer
 
 MODEL_STAGES = ("rl", "dpo", "sft", "base")  # newest first
-CORPUS, TOKENIZER, TOKENS, BASE = "corpus", "tokenizer", "data", "base"
+CORPUS, TOKENIZER, TOKENS, BASE, SFT = "corpus", "tokenizer", "data", "base", "sft"
 RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
 
 

@@ -1,0 +1,199 @@
+"""``prosa sft``: a model and conversations -> an assistant, a Hugging Face folder in the run's ``sft/``."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prosa.align.sft import SftConfig, answers, divide, validator
+from prosa.core.config import write_yaml
+from prosa.core.errors import UserError
+from prosa.core.files import mark_complete, read_json, write_json, write_text
+from prosa.core.language import number, tr
+from prosa.core.progress import say, warn
+from prosa.corpus.problems import Problems
+from prosa.data.conversations import Conversation, read_conversations
+from prosa.pipeline.run import SFT, load, run_of
+from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
+
+SAMPLES = 4  # held-out prompts that are answered during the training
+ANSWER_TOKENS = 120
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What ``sft/config.resolved.yaml`` holds."""
+
+    model: str
+    data: tuple[Path, ...]
+    sft: SftConfig
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A fine-tuned model."""
+
+    folder: Path
+    figures: dict[str, Any]  # data, steps, tokens, seconds, the last train and validation lines of metrics.jsonl
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder and figures."""
+        return {"folder": str(self.folder), **self.figures}
+
+
+def sft(
+    model: str,
+    *,
+    data: tuple[Path, ...],
+    out: Path | None = None,
+    sft: SftConfig = SftConfig(),
+    resume: Resume = "no",
+    force: bool = False,
+) -> FineTuned:
+    """Fine-tune a model on conversations: it learns to write the assistant's turns.
+
+    Args:
+        model: A run (its base model, or its newest before this stage), run:stage, or a model folder.
+        data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
+        out: Run folder; the model goes to its sft/ (default: the model's own run).
+        sft: The training.
+        resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
+        force: Replace an sft/ that is there.
+
+    Raises:
+        UserError: no such model, its tokenizer has no chat tokens, no conversations or nothing to learn in them,
+            ``out`` is taken, nothing to resume, changed data, training diverged.
+        KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
+    """
+    check_wishes(resume, force)
+    source = _before(model)
+    folder = _folder(source, out)
+    asked = Configuration(source, data, sft)
+    if is_done(folder, asked, resume):
+        return FineTuned(folder, read_json(folder / TRAINING))
+    import torch
+
+    from prosa.core.environment import environment
+    from prosa.data.conversation_batches import ConversationBatches
+    from prosa.models.huggingface import save_model
+    from prosa.tokenizers.chat import ChatEncoder
+    from prosa.train.loop import fit
+    from prosa.train.objectives import NextToken
+
+    network, tokenizer, _ = load(source)
+    network.float()
+    encoder = ChatEncoder(tokenizer)
+    problems = Problems()
+    conversations = list(read_conversations(data, problems))
+    for problem in problems.named[:3]:
+        warn(tr(f"left out: {problem.source}: {problem.why}", f"deixado de fora: {problem.source}: {problem.why}"))
+    learnt, held_out = divide(conversations, sft.held_out)
+    if not learnt:
+        raise UserError(
+            tr("all conversations are held out.", "todas as conversas ficaram de fora do treino."),
+            tr("Lower sft.held_out, or give more.", "Diminua sft.held_out, ou dê mais conversas."),
+        )
+    context = network.config.context
+
+    def batches(chosen: list[Conversation]) -> ConversationBatches:
+        encoded = encoder.encode_batch([c.messages for c in chosen])
+        return ConversationBatches(encoded, context=context, batch_size=sft.batch_size, seed=sft.seed, pack=sft.pack)
+
+    train = batches(learnt)
+    measured = _or_none(batches, held_out)
+    _tell(len(conversations), problems.count, train)
+    claim_stage(folder, resume, force=force, inputs=list(data))
+    if not (folder / RESOLVED).is_file():
+        write_text(folder / RESOLVED, write_yaml(asked))
+        write_json(folder / "env.json", environment())
+    torch.manual_seed(sft.seed)
+    prompts = [c.messages[: _first_answer(c)] for c in held_out[:SAMPLES]]
+    prompts = [prompt for prompt in prompts if len(encoder.prompt(prompt)) < context]
+    result = fit(
+        network,
+        NextToken(sft.loss_chunk),
+        train,
+        sft,
+        folder,
+        resume=resume != "no",
+        data_fingerprint=train.fingerprint,
+        validate=validator(measured, sft) if measured else None,
+        sample=answers(encoder, prompts, ANSWER_TOKENS) if prompts else None,
+    )
+    settled = replace(
+        sft,
+        steps=result.steps,
+        micro_batch=result.resolved.micro_batch,
+        precision=result.resolved.precision,
+        workers=result.resolved.workers,
+        compile=result.resolved.compile,
+    )
+    figures = {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "seconds": result.seconds,
+        "epochs": result.steps / train.steps_per_epoch,
+        "data": {
+            "read": len(conversations),
+            "bad": problems.count,
+            "problems": [f"{p.source}: {p.why}" for p in problems.named],
+            "held_out": len(held_out),
+            **asdict(train.fit),
+        },
+        "train": result.train,
+        "validation": result.validation,
+    }
+    save_model(network.cpu(), folder, tokenizer=tokenizer)
+    write_text(folder / RESOLVED, write_yaml(replace(asked, sft=settled)))
+    write_json(folder / TRAINING, figures)
+    mark_complete(folder)
+    return FineTuned(folder, figures)
+
+
+def _before(model: str) -> str:
+    """The model that a run means here: its base, whatever came after it."""
+    base = Path(model) / "base"
+    return base.as_posix() if (base / "config.json").is_file() else model
+
+
+def _folder(source: str, out: Path | None) -> Path:
+    if out is not None:
+        return out / SFT
+    run = run_of(Path(source))
+    if run is None:
+        raise UserError(
+            tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),
+            tr("Give --out FOLDER.", "Dê --out PASTA."),
+        )
+    return run / SFT
+
+
+def _or_none(batches: Any, conversations: list[Conversation]) -> Any:
+    """The batches of held-out conversations; None where none of them has anything to be measured on."""
+    try:
+        return batches(conversations) if conversations else None
+    except UserError:
+        return None
+
+
+def _first_answer(conversation: Conversation) -> int:
+    return next(n for n, message in enumerate(conversation.messages) if message.role == "assistant")
+
+
+def _tell(read: int, bad: int, train: Any) -> None:
+    fit = train.fit
+    say(
+        tr(
+            f"conversations: {number(read)} read, {number(bad)} bad, {number(fit.conversations)} to learn from "
+            f"({number(fit.cut)} cut at the context of {train.context}, {number(fit.dropped)} without an answer in it)",
+            f"conversas: {number(read)} lidas, {number(bad)} ruins, {number(fit.conversations)} para aprender "
+            f"({number(fit.cut)} cortadas no contexto de {train.context}, {number(fit.dropped)} sem resposta dentro)",
+        )
+    )
+    say(
+        tr(
+            f"rows: {number(fit.rows)} of {train.context} tokens, {fit.padding:.0%} padding; "
+            f"{number(fit.targets)} of {number(fit.tokens)} tokens are the assistant's",
+            f"linhas: {number(fit.rows)} de {train.context} tokens, {fit.padding:.0%} de preenchimento; "
+            f"{number(fit.targets)} de {number(fit.tokens)} tokens são do assistente",
+        )
+    )

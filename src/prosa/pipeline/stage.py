@@ -1,0 +1,71 @@
+"""What the training stages share: is the stage done, may it begin, is there something to go on from."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from prosa.core.config import from_mapping, read_yaml, to_mapping
+from prosa.core.errors import UserError
+from prosa.core.files import claim, is_complete
+from prosa.core.language import tr
+from prosa.core.progress import say
+from prosa.pipeline.differences import differences
+
+Resume = Literal["no", "auto", "must"]
+RESOLVED, TRAINING = "config.resolved.yaml", "training.json"
+C = TypeVar("C")
+
+
+def check_wishes(resume: Resume, force: bool) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        UserError: both ``force`` and ``resume`` are asked for.
+    """
+    if force and resume != "no":
+        raise UserError(
+            tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
+            tr("--force begins anew, --resume goes on.", "--force começa de novo, --resume continua."),
+        )
+
+
+def is_done(folder: Path, asked: Any, resume: Resume) -> bool:
+    """Whether a stage that may be resumed is complete already, with what is asked for.
+
+    Raises:
+        UserError: it is complete with other settings; or ``resume`` is "must" and there is nothing.
+    """
+    if resume == "no":
+        return False
+    if is_complete(folder):
+        there = from_mapping(type(asked), read_yaml(folder / RESOLVED), (folder / RESOLVED).as_posix())
+        changed = differences(to_mapping(there), to_mapping(asked))
+        if changed:
+            raise UserError(
+                tr(f"{folder} is complete, with other settings: ", f"{folder} está completa, com outra configuração: ")
+                + "; ".join(changed),
+                tr(
+                    "Choose another --out, or begin anew with --force.", "Escolha outro --out, ou recomece com --force."
+                ),
+            )
+        say(tr(f"{folder} is complete; nothing to do.", f"{folder} está completa; nada a fazer."))
+        return True
+    checkpoints = folder / "checkpoints"
+    if resume == "must" and not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+        raise UserError(
+            tr(f"there is nothing to resume in {folder}.", f"não há o que retomar em {folder}."),
+            tr(
+                "Use --resume auto to begin when there is nothing, or leave --resume out.",
+                "Use --resume auto para começar quando não houver nada, ou omita --resume.",
+            ),
+        )
+    return False
+
+
+def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]) -> None:
+    """Make ``folder`` free for a stage that begins anew.
+
+    Raises:
+        UserError: something is there.
+    """
+    if resume == "no":
+        claim(folder, force=force, inputs=inputs, resumable=(folder / RESOLVED).is_file())

@@ -1,0 +1,125 @@
+"""``prosa sft``: a tiny model learns to answer, resumes exactly, and says what it left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from prosa.align.sft import SftConfig, divide
+from prosa.core.errors import UserError
+from prosa.data.conversations import Conversation
+from prosa.generate.engine import Engine
+from prosa.generate.sampling import Sampling
+from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.huggingface import load_model, save_model
+from prosa.pipeline.run import load
+from prosa.pipeline.sft import sft
+from prosa.tokenizers.chat import ChatEncoder, Message
+from prosa.tokenizers.config import TokenizerConfig
+from prosa.tokenizers.train import train
+
+WORDS = {"um": "one", "dois": "two", "três": "three", "quatro": "four", "cinco": "five", "seis": "six"}
+QUICK = {"micro_batch": 8, "batch_size": 8, "precision": "float32", "workers": 1, "compile": False, "lr": 3e-3}
+
+
+@pytest.fixture(scope="module")
+def talks(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("talks") / "talks.jsonl"
+    lines = [
+        {"messages": [{"role": "user", "content": pt}, {"role": "assistant", "content": en}]}
+        for pt, en in WORDS.items()
+        for _ in range(8)
+    ]
+    lines.insert(3, {"text": "no conversation"})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    tokenizer = train([" ".join([*WORDS, *WORDS.values()])], TokenizerConfig(vocab_size=300))
+    torch.manual_seed(0)
+    save_model(GPT(GPTConfig(300, 32, 2, 2, 32)), folder / "model", tokenizer=tokenizer)
+    return folder / "model"
+
+
+def _answer(folder: Path, question: str) -> str:
+    model, tokenizer, _ = load(str(folder))
+    prompt = ChatEncoder(tokenizer).prompt([Message("user", question)])
+    (made,) = Engine(model, tokenizer, device="cpu").generate([prompt], Sampling(temperature=0), max_tokens=12)
+    assert made.finish_reason == "stop"
+    return made.text
+
+
+def test_a_model_learns_to_answer_and_a_killed_training_ends_with_the_same_bits(base, talks, tmp_path, capsys) -> None:
+    whole = sft(str(base), data=(talks,), out=tmp_path / "whole", sft=SftConfig(steps=60, held_out=0.0, **QUICK))
+    assert {pt: _answer(whole.folder, pt) for pt in WORDS} == WORDS
+    assert whole.figures["data"]["bad"] == 1
+    assert whole.figures["data"]["problems"][0].startswith(f"{talks.as_posix()}:4: neither 'messages'")
+    assert whole.figures["train"]["loss"] < 0.1
+    assert "1 bad" in capsys.readouterr().err
+    ends = json.loads((whole.folder / "generation_config.json").read_text())["eos_token_id"]
+    special = load(str(whole.folder))[1].special_tokens
+    assert ends == [special["<|endoftext|>"], special["<|end|>"]]
+
+    config = SftConfig(steps=60, held_out=0.0, checkpoint_every=20, **QUICK)
+    sft(str(base), data=(talks,), out=tmp_path / "parts", sft=config)
+    for gone in ("COMPLETE", "model.safetensors", "training.json"):
+        (tmp_path / "parts" / "sft" / gone).unlink()
+    for step in (40, 60):
+        for file in (tmp_path / "parts" / "sft" / "checkpoints" / f"step_{step}").iterdir():
+            file.unlink()
+        (tmp_path / "parts" / "sft" / "checkpoints" / f"step_{step}").rmdir()
+    again = sft(str(base), data=(talks,), out=tmp_path / "parts", sft=config, resume="must")
+    for a, b in zip(load_model(whole.folder).parameters(), load_model(again.folder).parameters(), strict=True):
+        assert torch.equal(a, b)
+    same = sft(str(base), data=(talks,), out=tmp_path / "parts", sft=config, resume="auto")
+    assert same.figures == again.figures
+
+
+def test_held_out_conversations_are_measured_and_not_trained_on(base, talks, tmp_path) -> None:
+    config = SftConfig(steps=30, held_out=0.4, eval_every=15, **QUICK)
+    done = sft(str(base), data=(talks,), out=tmp_path, sft=config)
+    held_out, learnt = done.figures["data"]["held_out"], done.figures["data"]["conversations"]
+    assert held_out + learnt == 48
+    assert held_out % 8 == learnt % 8 == 0  # alike ones are on one side
+    assert 0 < held_out < 48
+    assert set(done.figures["validation"]) >= {"loss", "accuracy", "tokens"}
+    lines = [json.loads(line) for line in (done.folder / "metrics.jsonl").read_text().splitlines()]
+    assert {line["prompt"] for line in lines if line["kind"] == "sample"} <= set(WORDS)
+
+
+def test_the_side_of_a_conversation_does_not_depend_on_the_others() -> None:
+    made = [Conversation((Message("user", f"q {n}"), Message("assistant", "a")), str(n)) for n in range(2000)]
+    train_, held_out = divide(made, 0.1)
+    assert 150 < len(held_out) < 250
+    assert divide(made[:7] + held_out[:3], 0.1)[1] == [c for c in made[:7] if c in held_out] + held_out[:3]
+    assert divide([Conversation((Message("user", "  Q  5 "),), "x")], 0.1)[1] == [] or made[5] in held_out
+    assert not set(train_) & set(held_out)
+
+
+@pytest.mark.parametrize(
+    ("lines", "config", "message"),
+    [
+        ([], {}, "no record"),
+        ([{"messages": [{"role": "assistant", "content": "a"}]}], {}, "roles out of order"),
+        ([{"instruction": "x " * 40, "output": "y"}], {}, "none of 1 conversations has a token of the assistant"),
+    ],
+)
+def test_bad_data_is_refused_before_anything_is_written(base, tmp_path, lines, config, message) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(UserError, match=message):
+        sft(str(base), data=(path,), out=tmp_path / "run", sft=SftConfig(steps=2, held_out=0.0, **config))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tokenizer_without_chat_tokens_and_a_model_without_a_run_are_refused(base, talks, tmp_path) -> None:
+    with pytest.raises(UserError, match="--out FOLDER"):
+        sft(str(base), data=(talks,))
+    plain = train(["a b c"], TokenizerConfig(vocab_size=300, special_tokens=("<|endoftext|>",)))
+    save_model(GPT(GPTConfig(300, 32, 1, 2, 32)), tmp_path / "plain", tokenizer=plain)
+    with pytest.raises(UserError, match="no chat template"):
+        sft(str(tmp_path / "plain"), data=(talks,), out=tmp_path)
