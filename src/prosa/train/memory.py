@@ -144,14 +144,14 @@ def estimate(
             each += 2 * _line(model, objective, batch, precision)[1] // len(wrapped)
     vocabulary = getattr(getattr(model, "config", None), "vocab_size", 0)
     device = next(model.parameters()).device
+    tokens = min(chunk_tokens(chunk, max(1, vocabulary), device), batch.inputs.numel())
     return Memory(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer.state_bytes(),
         activations_fixed=fixed,
         activations_a_sequence=each,
-        logits=(chunk_tokens(chunk, vocabulary, device) * vocabulary if vocabulary else 0)
-        * (12 if precision == "float32" else 10),
+        logits=tokens * vocabulary * (12 if precision == "float32" else 10),
         micro_batch=1,
     )
 
