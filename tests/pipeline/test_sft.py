@@ -20,7 +20,7 @@ from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
 
 WORDS = {"um": "one", "dois": "two", "três": "three", "quatro": "four", "cinco": "five", "seis": "six"}
-QUICK = {"micro_batch": 8, "batch_size": 8, "precision": "float32", "workers": 1, "compile": False, "lr": 3e-3}
+QUICK = {"micro_batch": 8, "batch_size": 8, "precision": "float32", "workers": 1, "compile": False, "lr": 1e-2}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def _answer(folder: Path, question: str) -> str:
 
 
 def test_a_model_learns_to_answer_and_a_killed_training_ends_with_the_same_bits(base, talks, tmp_path, capsys) -> None:
-    whole = sft(str(base), data=(talks,), out=tmp_path / "whole", sft=SftConfig(steps=60, held_out=0.0, **QUICK))
+    whole = sft(str(base), data=(talks,), out=tmp_path / "whole", sft=SftConfig(steps=150, held_out=0.0, **QUICK))
     assert {pt: _answer(whole.folder, pt) for pt in WORDS} == WORDS
     assert whole.figures["data"]["bad"] == 1
     assert whole.figures["data"]["problems"][0].startswith(f"{talks.as_posix()}:4: neither 'messages'")
@@ -64,11 +64,11 @@ def test_a_model_learns_to_answer_and_a_killed_training_ends_with_the_same_bits(
     special = load(str(whole.folder))[1].special_tokens
     assert ends == [special["<|endoftext|>"], special["<|end|>"]]
 
-    config = SftConfig(steps=60, held_out=0.0, checkpoint_every=20, **QUICK)
+    config = SftConfig(steps=150, held_out=0.0, checkpoint_every=50, keep_checkpoints=9, **QUICK)
     sft(str(base), data=(talks,), out=tmp_path / "parts", sft=config)
     for gone in ("COMPLETE", "model.safetensors", "training.json"):
         (tmp_path / "parts" / "sft" / gone).unlink()
-    for step in (40, 60):
+    for step in (100, 150):
         for file in (tmp_path / "parts" / "sft" / "checkpoints" / f"step_{step}").iterdir():
             file.unlink()
         (tmp_path / "parts" / "sft" / "checkpoints" / f"step_{step}").rmdir()
@@ -123,3 +123,38 @@ def test_a_tokenizer_without_chat_tokens_and_a_model_without_a_run_are_refused(b
     save_model(GPT(GPTConfig(300, 32, 1, 2, 32)), tmp_path / "plain", tokenizer=plain)
     with pytest.raises(UserError, match="no chat template"):
         sft(str(tmp_path / "plain"), data=(talks,), out=tmp_path)
+
+
+def test_lora_trains_adapters_alone_and_writes_them_and_the_merged_model(base, talks, tmp_path) -> None:
+    from prosa.align.adapter import load_adapter
+    from prosa.align.lora import LoraConfig
+
+    config = SftConfig(steps=200, held_out=0.0, **QUICK)
+    done = sft(str(base), data=(talks,), out=tmp_path, sft=config, lora=LoraConfig(rank=8))
+    assert {pt: _answer(done.folder, pt) for pt in WORDS} == WORDS
+    before, after = load_model(base), load_model(done.folder)
+    assert torch.equal(before.embedding.weight, after.embedding.weight)
+    load_adapter(before, done.folder / "adapter")
+    ids = torch.tensor([[1, 2, 3]])
+    torch.testing.assert_close(before(ids), after(ids), rtol=0, atol=1e-5)
+    assert done.figures["trained_parameters"] == 2 * 8 * sum(
+        sum(layer.weight.shape)
+        for name, layer in load_model(base).blocks[0].named_modules()
+        if hasattr(layer, "in_features")
+    )
+
+
+def test_threads_that_share_rows_train_adapters_too(base, talks, tmp_path) -> None:
+    from prosa.align.lora import LoraConfig
+
+    settings = {**QUICK, "steps": 5, "held_out": 0.0}
+    one = sft(str(base), data=(talks,), out=tmp_path / "1", sft=SftConfig(**settings), lora=LoraConfig(rank=4))
+    two = sft(
+        str(base),
+        data=(talks,),
+        out=tmp_path / "2",
+        sft=SftConfig(**settings | {"workers": 2}),
+        lora=LoraConfig(rank=4),
+    )
+    for a, b in zip(load_model(one.folder).parameters(), load_model(two.folder).parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)

@@ -86,6 +86,15 @@ def _layout(config: GPTConfig) -> dict[str, _Part]:
     return parts
 
 
+def linear_layers(config: GPTConfig) -> dict[str, tuple[str, ...]]:
+    """The Hugging Face name of every linear layer of the blocks → ours that it is made of, one below the other."""
+    return {
+        theirs.removesuffix(".weight"): tuple(name.removesuffix(".weight") for name in part.ours)
+        for theirs, part in _layout(config).items()
+        if part.ours[0].startswith("blocks.") and theirs.endswith(".weight") and "norm" not in part.ours[0]
+    }
+
+
 def _fixed_table(config: GPTConfig, dtype: torch.dtype) -> Tensor | None:
     """The position table (context, C) that stands for sinusoidal positions or none."""
     if config.positions == "none":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig
 from prosa.core.config import from_environment, from_mapping, read_yaml, recipe_path
 from prosa.corpus.config import CorpusConfig
@@ -28,6 +29,7 @@ class Recipe:
     train: TrainConfig = field(default_factory=TrainConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
     sft: SftConfig = field(default_factory=SftConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
 
 
 def load_recipe(name: str | None = None) -> Recipe:

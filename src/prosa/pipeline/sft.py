@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, divide, validator
 from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
@@ -17,6 +18,7 @@ from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim
 
 SAMPLES = 4  # held-out prompts that are answered during the training
 ANSWER_TOKENS = 120
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Configuration:
     model: str
     data: tuple[Path, ...]
     sft: SftConfig
+    lora: LoraConfig
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def sft(
     data: tuple[Path, ...],
     out: Path | None = None,
     sft: SftConfig = SftConfig(),
+    lora: LoraConfig = LoraConfig(),
     resume: Resume = "no",
     force: bool = False,
 ) -> FineTuned:
@@ -56,6 +60,7 @@ def sft(
         data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
         sft: The training.
+        lora: Adapters in place of training all weights; they go to sft/adapter, and merged to sft/ itself.
         resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
         force: Replace an sft/ that is there.
 
@@ -67,11 +72,13 @@ def sft(
     check_wishes(resume, force)
     source = _before(model)
     folder = _folder(source, out)
-    asked = Configuration(source, data, sft)
+    asked = Configuration(source, data, sft, lora)
     if is_done(folder, asked, resume):
         return FineTuned(folder, read_json(folder / TRAINING))
     import torch
 
+    from prosa.align.adapter import save_adapter
+    from prosa.align.lora import add_adapters, merge
     from prosa.core.environment import environment
     from prosa.data.conversation_batches import ConversationBatches
     from prosa.models.huggingface import save_model
@@ -106,6 +113,7 @@ def sft(
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
     torch.manual_seed(sft.seed)
+    trained = add_adapters(network, lora) if lora.rank else sum(p.numel() for p in network.parameters())
     prompts = [c.messages[: _first_answer(c)] for c in held_out[:SAMPLES]]
     prompts = [prompt for prompt in prompts if len(encoder.prompt(prompt)) < context]
     result = fit(
@@ -128,6 +136,8 @@ def sft(
         compile=result.resolved.compile,
     )
     figures = {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "trained_parameters": trained,
         "steps": result.steps,
         "tokens": result.tokens,
         "seconds": result.seconds,
@@ -142,7 +152,11 @@ def sft(
         "train": result.train,
         "validation": result.validation,
     }
-    save_model(network.cpu(), folder, tokenizer=tokenizer)
+    network.cpu()
+    if lora.rank:
+        save_adapter(network, folder / ADAPTER, base=source, dropout=lora.dropout)
+        merge(network)
+    save_model(network, folder, tokenizer=tokenizer)
     write_text(folder / RESOLVED, write_yaml(replace(asked, sft=settled)))
     write_json(folder / TRAINING, figures)
     mark_complete(folder)

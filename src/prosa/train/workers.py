@@ -41,8 +41,7 @@ class Workers:
 
     def accumulate(self, objective: Objective, batch: Batch, *, micro_batch: int) -> Losses:
         """``step.accumulate`` for this model: adds the gradient of the sum of the losses to the model's ``.grad``."""
-        theirs: list[Tensor] = list(self.twin.parameters())
-        ours: list[Tensor] = list(self.model.parameters())
+        ours, theirs = _trainable(self.model, self.twin)
 
         def one(part: Batch) -> tuple[float, int, dict[str, float], Gradients]:
             loss, count, more = objective(self.runner, part)
@@ -98,6 +97,12 @@ def can_share_rows(model: nn.Module) -> bool:
     """Whether threads give what one gives: no dropout, no recomputed blocks."""
     dropout = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
     return not dropout and not any("forward" in vars(m) for m in model.modules())
+
+
+def _trainable(model: nn.Module, twin: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """The parameters that get gradients, and the twin's in the same order."""
+    pairs = [(p, q) for p, q in zip(model.parameters(), twin.parameters(), strict=True) if p.requires_grad]
+    return [p for p, _ in pairs], [q for _, q in pairs]
 
 
 def _add(parameters: list[Tensor], gradients: Gradients) -> None:
