@@ -1,4 +1,4 @@
-"""Adapters as folders in PEFT's form (github.com/huggingface/peft): ``adapter_config.json``, ``adapter_model.safetensors``.
+"""Adapters as folders in the form of PEFT (github.com/huggingface/peft): ``adapter_config.json`` and the tensors.
 
 Names and shapes are those of the Hugging Face model that the base model's folder is. GPT-2's layout has queries, keys
 and values in one matrix: adapters of rank r on them become one of rank 3 r, whose B is block-diagonal. Reading goes the
