@@ -1,0 +1,1 @@
+"""Tools that the model may call: a calculator, dates, and any Python function with a typed signature."""
