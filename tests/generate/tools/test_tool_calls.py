@@ -43,6 +43,8 @@ def test_a_call_and_its_text():
         ('{"name": "a\\n", "arguments": {}}', "name is not a tool's name"),
         ('{"name": "a", "arguments": "{}"}', "arguments is not an object"),
         ('{"name": "a", "arguments": null}', "arguments is not an object"),
+        ('{"name": "a", "arguments": {"x": ' + "[" * 900 + "]" * 900 + "}}", "the arguments are nested too deeply"),
+        ('{"name": "a", "arguments": {"x": ' + "[" * 50 + "1" + "]" * 50 + "}}", "the arguments are nested too deeply"),
     ],
 )
 def test_malformed(text, problem):
@@ -50,6 +52,11 @@ def test_malformed(text, problem):
         parse_call(text)
     assert (error.value.what, error.value.hint) == (problem, 'Write {"name": "...", "arguments": {...}}')
     assert Toolbox().answer(text) == ToolResult("", f"Error: {error.value}", error=True)
+
+
+def test_deep_arguments_are_read_up_to_the_bound():
+    text = '{"name": "a", "arguments": {"x": ' + "[" * 49 + "1" + "]" * 49 + "}}"
+    assert parse_call(text).text == text
 
 
 def test_malformed_in_portuguese():

@@ -16,7 +16,10 @@ from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.generate.tools.functions import NAME
 
-FORM = '{"name": "...", "arguments": {...}}'
+MAX_DEPTH = 50
+"""Arrays and objects inside each other, in the arguments of a call."""
+
+_FORM = '{"name": "...", "arguments": {...}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def parse_call(text: str) -> ToolCall:
         raise _malformed(tr("name is not a tool's name", "name não é um nome de ferramenta"))
     if not isinstance(arguments, dict):
         raise _malformed(tr("arguments is not an object", "arguments não é um objeto"))
+    if _deeper(arguments, MAX_DEPTH):
+        raise _malformed(tr("the arguments are nested too deeply", "os argumentos estão aninhados demais"))
     return ToolCall(name, arguments)
 
 
@@ -87,7 +92,15 @@ def _presentable(text: str, max_chars: int) -> str:
 
 
 def _malformed(what: str) -> UserError:
-    return UserError(what, tr(f"Write {FORM}", f"Escreva {FORM}"))
+    return UserError(what, tr(f"Write {_FORM}", f"Escreva {_FORM}"))
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit + 1):
+        holders = [item for item in level if isinstance(item, dict | list)]
+        level = [inner for item in holders for inner in (item.values() if isinstance(item, dict) else item)]
+    return bool(level)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
