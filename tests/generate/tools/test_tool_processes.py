@@ -1,5 +1,6 @@
 """Functions of the user that hang, raise, print, exit, flood: the program and the terminal stay as they were."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,8 +14,6 @@ import pytest
 from prosa.core.errors import UserError
 from prosa.core.language import speaking
 from prosa.generate.tools import Toolbox, ToolCall, ToolResult, builtin_tools, from_file, from_function, run
-
-HERE = Path(__file__)
 
 
 def make(*functions, timeout: float = 20.0, max_chars: int = 2000) -> Toolbox:
@@ -83,10 +82,21 @@ def test_one_that_hangs_is_stopped():
     result = toolbox.run(ToolCall("hang", {}))
     assert 0.2 <= time.perf_counter() - began < 5
     assert result == ToolResult("hang", "Error: stopped after 0.2 s", error=True)
-    assert gone(before)
+    with pytest.raises(ProcessLookupError):  # not even a zombie is left
+        os.kill(before, 0)
     assert not toolbox.run(ToolCall("pid", {})).error
     with speaking("pt-BR"):
         assert toolbox.run(ToolCall("hang", {})).content == "Erro: interrompida depois de 0,2 s"
+
+
+def test_it_speaks_the_language_of_the_moment():
+    def fail() -> None:
+        raise ValueError("x")
+
+    toolbox = make(fail)
+    assert toolbox.run(ToolCall("fail", {})).content == "Error: ValueError: x"
+    with speaking("pt-BR"):
+        assert toolbox.run(ToolCall("fail", {})).content == "Erro: ValueError: x"
 
 
 @linux
@@ -165,6 +175,23 @@ def test_one_that_asks_the_terminal():
     assert make(ask).run(ToolCall("ask", {})).content == "Error: EOFError: EOF when reading a line"
 
 
+def test_one_that_starts_processes():
+    def square(n: int) -> int:
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            return pool.apply(pow, (n, 2))
+
+    assert make(square).run(ToolCall("square", {"n": 7})).content == "49"
+
+
+def test_ctrl_c_is_not_for_the_process_of_the_tools():
+    def interrupt() -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+        return "went on"
+
+    assert make(interrupt).run(ToolCall("interrupt", {})) == ToolResult("interrupt", "went on")
+
+
 def test_one_that_exits():
     def leave(how: str) -> None:
         if how == "exit":
@@ -236,23 +263,40 @@ def test_calls_of_several_threads():
     assert found == {n: str(2 * n) for n in range(20)}
 
 
-SCRIPT = f"""
+BEGIN = f"""
 import os, subprocess, sys, time
-sys.path.insert(0, {str(HERE.parents[3] / "src")!r})
+sys.path.insert(0, {str(Path(__file__).parents[3] / "src")!r})
 from prosa.generate.tools import Toolbox, ToolCall
+"""
+READING = """
+toolbox = Toolbox()
 
+@toolbox.add
+def read() -> str:
+    return subprocess.run(["cat"], capture_output=True, text=True).stdout + os.read(0, 9).decode()
+
+print(repr(toolbox.run(ToolCall("read", {})).content), sys.stdin.read())
+"""
+
+
+def test_one_that_reads_what_is_typed_to_the_program():
+    done = subprocess.run([sys.executable, "-c", BEGIN + READING], input="typed", capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("'' typed\n", "")
+
+
+HANGING = """
 toolbox = Toolbox(timeout=60)
 
 @toolbox.add
 def hang(folder: str) -> None:
     child = subprocess.Popen(["sleep", "60"])
     with open(folder + "/new", "w") as file:
-        file.write(f"{{os.getpid()}} {{child.pid}}")
+        file.write(f"{os.getpid()} {child.pid}")
     os.rename(folder + "/new", folder + "/pids")
     if "leave" not in sys.argv:
         child.wait()
 
-toolbox.run(ToolCall("hang", {{"folder": sys.argv[1]}}))
+toolbox.run(ToolCall("hang", {"folder": sys.argv[1]}))
 """
 
 
@@ -264,7 +308,7 @@ toolbox.run(ToolCall("hang", {{"folder": sys.argv[1]}}))
 )
 def test_no_orphans(tmp_path, how, code):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(BEGIN + HANGING)
     arguments = [sys.executable, str(script), str(tmp_path), *(["leave"] if how is None else [])]
     main = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
     for _ in range(1000):
@@ -326,6 +370,7 @@ def test_what_could_not_be_found_again_is_refused_where_processes_are_spawned(sp
         make(closure)
     assert error.value.hint == "Put it in a file and give --tools FILE.py."
     monkeypatch.setattr(pid, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "pid", pid, raising=False)
     with pytest.raises(UserError, match="pid: on this system"):
         Toolbox().add(pid)
     Toolbox([from_function(closure, bounded=True)])

@@ -23,7 +23,7 @@ from dataclasses import astuple
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, NoReturn
 
 from prosa.core.errors import UserError
 from prosa.core.language import duration, language, set_language, tr
@@ -122,11 +122,10 @@ class Worker:
     def _start(self) -> None:
         context: Any = multiprocessing.get_context(START)
         self._connection, theirs = context.Pipe()
-        arguments = (self._connection, theirs, self._tools, self._max_chars)
-        process = context.Process(target=_serve, args=arguments, name="prosa-tools", daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._tools, self._max_chars), name="prosa-tools")
+        self._end = Finalize(self, _end, (process, self._connection), exitpriority=0)  # at the program's end, too
         try:
             process.start()
-            self._end = Finalize(self, _end, (process, self._connection), exitpriority=0)
             theirs.close()
             self._connection.recv_bytes()  # it leads its group now
         except (EOFError, OSError) as error:
@@ -146,37 +145,36 @@ def _end(process: BaseProcess, connection: Connection) -> None:
     connection.close()
     if process.pid is not None:
         _kill_group(process.pid)
-    process.kill()  # where there are no groups, or before it leads one
-    process.join()
+        process.kill()  # where there are no groups, or before it leads one
+        process.join()
 
 
-def _serve(ours: Connection, theirs: Connection, tools: Sequence[Tool], max_chars: int) -> None:
-    """The life of the process: answer calls until the other side is gone."""
-    ours.close()
+def _serve(connection: Connection, tools: Sequence[Tool], max_chars: int) -> None:
+    """The life of the process: answer calls until it is killed."""
     _detach()
     errors = os.dup(2)
     named = {tool.name: tool for tool in tools}
-    theirs.send_bytes(b"ready")
+    connection.send_bytes(b"ready")
     while True:
         try:
-            name, arguments, lang = json.loads(theirs.recv_bytes())
-        except EOFError:
-            return
+            name, arguments, lang = json.loads(connection.recv_bytes())
+        except EOFError:  # the parent is gone; a forked process has a copy of its end of the pipe, and never sees this
+            _end_with_parent()
         set_language(lang)
         _speak_to(errors)
-        theirs.send_bytes(json.dumps(astuple(respond(named[name], arguments, max_chars))).encode())
+        connection.send_bytes(json.dumps(astuple(respond(named[name], arguments, max_chars))).encode())
 
 
 def _detach() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows has no sessions
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent does then
     if hasattr(os, "setsid"):
         os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent does then
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent() -> NoReturn:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
