@@ -31,7 +31,7 @@ class ChatServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
                 server.requests.append((self.path, dict(self.headers), body))
                 made = answer(body)
                 status, headers, content = made if isinstance(made, tuple) else (200, {}, completion(made))

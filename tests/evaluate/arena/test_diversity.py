@@ -12,6 +12,13 @@ from prosa.evaluate.arena.diversity import diversity, diversity_change, words
 NAMES = ["words", *(f"{what}-{n}" for n in (1, 2, 3) for what in ("distinct", "entropy", "overlap"))]
 
 
+def random_samples(prompts, vocabulary, generator, prefix=""):
+    return {
+        f"{prefix}{p}": [" ".join(f"w{w}" for w in generator.integers(0, vocabulary, 12)) for _ in range(4)]
+        for p in range(prompts)
+    }
+
+
 def values(estimates):
     return {name: estimate.value for name, estimate in estimates.items()}
 
@@ -72,17 +79,10 @@ def test_empty_samples_are_alike_and_count():
 
 
 def test_the_order_of_samples_and_prompts_is_no_matter():
-    samples = {f"p{i}": [f"a{i} b", "b c d", "a"] for i in range(5)}
+    samples = random_samples(5, 9, np.random.default_rng(6))
     turned = {id: texts[::-1] for id, texts in reversed(samples.items())}
     assert values(diversity(turned)) == pytest.approx(values(diversity(samples)))
     assert diversity(turned)["entropy-1"].interval == pytest.approx(diversity(samples)["entropy-1"].interval)
-
-
-def random_samples(prompts, vocabulary, generator, prefix=""):
-    return {
-        f"{prefix}{p}": [" ".join(f"w{w}" for w in generator.integers(0, vocabulary, 12)) for _ in range(4)]
-        for p in range(prompts)
-    }
 
 
 def test_intervals_hold_the_figure_and_narrow_with_prompts():

@@ -115,10 +115,8 @@ def test_the_question_in_both_languages(lang):
 
 
 def test_the_mark_is_of_this_question_alone():
-    marks = {
-        question(*texts, "en").mark for texts in (("p", "a", "b"), ("p", "b", "a"), ("q", "a", "b"), ("pa", "", "b"))
-    }
-    assert len(marks) == 4
+    texts = [("p", "a", "b"), ("p", "b", "a"), ("q", "a", "b"), ("p", "a", "c"), ("p", "c", "b"), ("pa", "", "b")]
+    assert len({question(*each, "en").mark for each in texts}) == len(texts)
     assert question("p", "\ud800", "b", "en").mark != question("p", "\ud801", "b", "en").mark
 
 
@@ -279,7 +277,7 @@ def test_the_key_does_not_follow_a_redirect(serve, status):
     server = serve(lambda body: (status, {"Location": thief.address + "/chat/completions"}, b"moved"))
     with pytest.raises(UserError, match=f"answers HTTP {status}: moved"):
         OutsideJudge(server.address, "m").compare("p", "a", "b")
-    assert thief.requests == []
+    assert (len(server.requests), thief.requests) == (1, [])
 
 
 def test_an_address_and_a_key_that_cannot_be(monkeypatch):

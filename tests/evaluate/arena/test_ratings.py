@@ -103,6 +103,20 @@ def test_strengths_of_almost_nothing_but_wins(loss):
     assert found[1] - found[2] == pytest.approx(math.log(1.5), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "wins",
+    [  # found by random search: whole steps of Newton's method leave float64; steps end in rounding above 1e-10
+        [[0, 1e-7, 1e-3, 1e-4], [1e-7, 0, 10, 1e-9], [1e-3, 1e-7, 0, 1e-4], [100, 10, 0.01, 0]],
+        [[0, 5.3e-9, 0, 0], [170, 0, 860, 0], [11, 2.8, 0, 240], [1200, 730, 0, 0]],
+    ],
+)
+def test_strengths_of_very_uneven_points(wins):
+    wins = np.array(wins)
+    odds = np.exp(np.subtract.outer(found := strengths(wins), found))
+    gained, lost = (wins / (1 + odds)).sum(axis=1), (wins.T / (1 + 1 / odds)).sum(axis=1)
+    np.testing.assert_allclose(gained, lost, rtol=1e-5)  # nobody wins more or less than expected
+
+
 def test_strengths_without_an_optimum_are_an_error():
     with pytest.raises(ValueError, match="no optimum exists"):
         strengths(np.array([[0.0, 5.0], [0.0, 0.0]]))

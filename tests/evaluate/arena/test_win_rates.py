@@ -7,6 +7,7 @@ import pytest
 
 from prosa.core.errors import UserError
 from prosa.evaluate.arena.comparison import Comparison
+from prosa.evaluate.arena.resample import prompt_weights
 from prosa.evaluate.arena.tally import tally
 from prosa.evaluate.arena.win_rates import win_rates
 
@@ -41,6 +42,17 @@ def test_a_pair_is_one_pair_in_either_order_and_keeps_the_first_one():
 def test_independent_prompts_have_the_interval_of_jeffreys(wins, losses, expected):
     (found,) = win_rates(games(">" * wins + "<" * losses))
     assert found.interval == pytest.approx(expected, abs=0.15 * (expected[1] - expected[0]))
+
+
+def test_the_interval_holds_the_figure():
+    assert win_rates(games(">" * 9))[0].interval[1] == 1
+    assert win_rates(games("<" * 9))[0].interval[0] == 0
+
+
+def test_the_unseen_prompt_is_drawn_apart_from_the_others():
+    draws = tally(games(">")).draws(0)  # base has points of the unseen prompt only
+    assert abs(np.corrcoef(draws[:, 0, 1], prompt_weights(0, 0))[0, 1]) < 0.1
+    assert draws[:, 1, 0].std() == pytest.approx(np.sqrt(1 + 0.5), abs=0.15)  # of the sum of two that are independent
 
 
 def test_the_interval_holds_the_truth_at_its_level():
