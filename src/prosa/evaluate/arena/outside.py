@@ -16,6 +16,7 @@ from http.client import HTTPException, HTTPMessage
 from time import sleep
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from prosa.core.errors import UserError
@@ -63,7 +64,7 @@ class OutsideJudge:
         timeout: seconds without a sign of the server, after which the request counts as failed.
 
     Raises:
-        UserError: the address is none of http or https, or the key cannot be one.
+        UserError: the address is no http or https address, or the key cannot be one.
     """
 
     address: str
@@ -72,7 +73,7 @@ class OutsideJudge:
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
-        if not self.address.startswith(("http://", "https://")):
+        if not _is_http(self.address):
             raise UserError(
                 tr(
                     f"the judge's address {self.address!r} is no http or https address.",
@@ -183,6 +184,16 @@ class OutsideJudge:
                 f"Corrija o endereço, que termina antes de /chat/completions, ou o modelo ({self.model}).",
             ),
         )
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        there = parts.hostname is not None and parts.port != 0  # a port that is no number raises
+    except ValueError:
+        return False
+    written_well = address.isascii() and address.isprintable() and " " not in address
+    return there and written_well and parts.scheme in ("http", "https")
 
 
 def _key() -> str:
