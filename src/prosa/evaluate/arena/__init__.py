@@ -1,0 +1,1 @@
+"""Models against each other on the same prompts: judges, win rates, ratings, and what alignment costs in diversity."""

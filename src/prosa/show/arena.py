@@ -1,0 +1,108 @@
+"""What the arena prints: win rates and ratings with their intervals, and how the judge behaved."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from prosa.core.language import number, tr
+from prosa.show.console import Jsonable, new_console, table
+from prosa.show.markup import CONTROLS
+from prosa.show.words import percent
+
+UNREADABLE = 3  # replies shown
+EXCERPT = 200  # characters of each
+
+
+def show_arena(found: Jsonable) -> None:
+    """Two tables, then what has to be known to read them."""
+    plain, console = found.to_json(), new_console()
+    heads = [
+        tr("model against model", "modelo contra modelo"),
+        tr("wins", "vitórias"),
+        tr("ties", "empates"),
+        tr("losses", "derrotas"),
+        "prompts",
+        tr("win rate", "taxa de vitória"),
+        tr("95% interval", "intervalo de 95%"),
+        tr("better?", "melhor?"),
+    ]
+    rates = [_rate(rate) for rate in plain["win_rates"]]
+    console.print(table(tr("Win rates (a tie is half a win)", "Taxas de vitória (empate vale meia)"), heads, rates))
+    elo = {rating["model"]: rating for rating in plain["elo"]}
+    heads = [
+        tr("model", "modelo"),
+        "Bradley-Terry",
+        tr("95% interval", "intervalo de 95%"),
+        "Elo",
+        tr("95% interval", "intervalo de 95%"),
+        tr("comparisons", "comparações"),
+    ]
+    ratings = [_rating(rating, elo[rating["model"]]) for rating in plain["bradley_terry"]]
+    console.print(table(tr("Ratings (mean 1,000)", "Pontuações (média 1.000)"), heads, ratings))
+    for line in _remarks(plain):
+        console.print(Text(line.translate(CONTROLS)), soft_wrap=True)
+
+
+def _rate(rate: Mapping[str, Any]) -> list[str]:
+    low, high = rate["difference_interval"]
+    better = tr("yes", "sim") if low > 0 else tr("no, worse", "não, pior") if high < 0 else tr("unsure", "incerto")
+    return [
+        f"{rate['first']} × {rate['second']}",
+        *(number(rate[count]) for count in ("wins", "ties", "losses", "prompts")),
+        percent(rate["rate"]),
+        " – ".join(percent(end) for end in rate["interval"]),
+        better,
+    ]
+
+
+def _rating(rating: Mapping[str, Any], elo: Mapping[str, Any]) -> list[str]:
+    return [
+        rating["model"],
+        number(rating["rating"]),
+        _ends(rating["interval"]),
+        number(elo["rating"]),
+        _ends(elo["interval"]),
+        number(rating["comparisons"]),
+    ]
+
+
+def _ends(interval: Sequence[float | None]) -> str:
+    """Low – high; an open end is infinite."""
+    low, high = (None if end is None else number(end) for end in interval)
+    return f"{low or '-∞'} – {high or '∞'}"
+
+
+def _remarks(plain: Mapping[str, Any]) -> list[str]:
+    judges, prompts = ", ".join(plain["judges"]), number(plain["prompts"])
+    lines = [
+        tr(
+            f"Judged by {judges} on {prompts} prompts; intervals are a bootstrap over prompts.",
+            f"Julgado por {judges} em {prompts} prompts; os intervalos são bootstrap sobre os prompts.",
+        )
+    ]
+    if any(None in rating["interval"] for rating in plain["bradley_terry"]):
+        lines.append(
+            tr(
+                "∞: some models won every comparison against others, so nothing bounds the distance between them.",
+                "∞: alguns modelos venceram todas as comparações com outros, e nada limita a distância entre eles.",
+            )
+        )
+    if plain["flip_rate"] is not None:
+        rate, flips, both = percent(plain["flip_rate"]), number(plain["flips"]), number(plain["both_orders"])
+        lines.append(
+            tr(
+                f"The verdict changed with the order of the answers in {flips} of {both} pairs ({rate}): ties.",
+                f"O veredito mudou com a ordem das respostas em {flips} de {both} pares ({rate}): empates.",
+            )
+        )
+    if plain["unreadable"]:
+        replies, left_out = number(len(plain["unreadable"])), number(plain["without_verdict"])
+        lines.append(
+            tr(
+                f"Replies that were no verdict: {replies}; comparisons left out for it: {left_out}. Such as:",
+                f"Respostas do juiz que não eram veredito: {replies}; comparações deixadas de fora: {left_out}. Como:",
+            )
+        )
+        lines += [f"  {' '.join(reply.split())[:EXCERPT]!r}" for reply in plain["unreadable"][:UNREADABLE]]
+    return lines
