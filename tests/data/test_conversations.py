@@ -9,7 +9,7 @@ import pytest
 from prosa.core.errors import UserError
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import read_conversations
-from prosa.tokenizers.chat import Call, Message
+from prosa.tokenizers.chat import ToolCall, Message
 
 USER, ANSWER = {"role": "user", "content": "Oi?"}, {"role": "assistant", "content": "Olá."}
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"x": 1}'}}]}
@@ -34,7 +34,7 @@ def _read(path: Path) -> list[tuple[Message, ...]]:
             (
                 Message("system", "S"),
                 Message("user", "Oi?"),
-                Message("assistant", "", (Call("f", {"x": 1}),)),
+                Message("assistant", "", (ToolCall("f", {"x": 1}),)),
                 Message("tool", "2"),
                 Message("assistant", "Olá."),
                 Message("user", "Oi?"),
@@ -76,7 +76,7 @@ def _read(path: Path) -> list[tuple[Message, ...]]:
             (
                 Message("system", "S"),
                 Message("user", "q"),
-                Message("assistant", "", (Call("f", {"x": 1}),)),
+                Message("assistant", "", (ToolCall("f", {"x": 1}),)),
                 Message("tool", "2"),
                 Message("assistant", "a"),
             ),

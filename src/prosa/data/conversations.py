@@ -19,7 +19,7 @@ from typing import Any
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
 from prosa.data.records import BadRecord, Record, read_records
-from prosa.tokenizers.chat import ROLES, Call, Message, Role
+from prosa.tokenizers.chat import ROLES, ToolCall, Message, Role
 from prosa.tokenizers.text import surrogate_error
 
 SHAREGPT: Mapping[str, Role] = {
@@ -151,7 +151,7 @@ def _message(item: Any, n: int) -> Message:
     return Message(role, _text(content, f"turn {n}", f"turno {n}"), calls)
 
 
-def _call(item: Any, n: int) -> Call:
+def _call(item: Any, n: int) -> ToolCall:
     function = item.get("function", item) if isinstance(item, dict) else None
     name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
     if isinstance(arguments, str):
@@ -166,7 +166,7 @@ def _call(item: Any, n: int) -> Call:
                 f"turno {n}: uma chamada de ferramenta precisa de 'name' e de 'arguments' que seja um objeto JSON",
             )
         )
-    return Call(name, arguments)
+    return ToolCall(name, arguments)
 
 
 def _sharegpt(item: Any, n: int) -> Message:

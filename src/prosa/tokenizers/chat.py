@@ -10,7 +10,7 @@ role ``tool``, in the order of the calls.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -27,16 +27,16 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A tool that the assistant calls, and with what: JSON values by parameter name."""
 
     name: str
-    arguments: Mapping[str, Any]
+    arguments: dict[str, Any]
 
     @property
     def text(self) -> str:
         """As the assistant writes it."""
-        return json.dumps({"name": self.name, "arguments": dict(self.arguments)}, ensure_ascii=False)
+        return json.dumps({"name": self.name, "arguments": self.arguments}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Message:
 
     role: Role
     content: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,24 +15,14 @@ from typing import Any
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.generate.tools.functions import NAME
+from prosa.tokenizers.chat import ToolCall
+
+__all__ = ["ToolCall", "ToolResult", "failure", "parse_call", "success"]
 
 MAX_DEPTH = 50
 """Arrays and objects inside each other, in the arguments of a call."""
 
 _FORM = '{"name": "...", "arguments": {...}}'
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool's name and its arguments, JSON values."""
-
-    name: str
-    arguments: dict[str, Any]
-
-    @property
-    def text(self) -> str:
-        """The call as the model writes it."""
-        return json.dumps({"name": self.name, "arguments": self.arguments}, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
