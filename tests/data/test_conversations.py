@@ -9,7 +9,7 @@ import pytest
 from prosa.core.errors import UserError
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import read_conversations
-from prosa.tokenizers.chat import ToolCall, Message
+from prosa.tokenizers.chat import Message, ToolCall
 
 USER, ANSWER = {"role": "user", "content": "Oi?"}, {"role": "assistant", "content": "Olá."}
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"x": 1}'}}]}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prosa.core.errors import UserError
-from prosa.tokenizers.chat import ToolCall, ChatEncoder, Message
+from prosa.tokenizers.chat import ChatEncoder, Message, ToolCall
 from prosa.tokenizers.config import CHAT_TOKENS, TokenizerConfig
 from prosa.tokenizers.train import train
 

@@ -19,7 +19,7 @@ from typing import Any
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
 from prosa.data.records import BadRecord, Record, read_records
-from prosa.tokenizers.chat import ROLES, ToolCall, Message, Role
+from prosa.tokenizers.chat import ROLES, Message, Role, ToolCall
 from prosa.tokenizers.text import surrogate_error
 
 SHAREGPT: Mapping[str, Role] = {
