@@ -158,3 +158,26 @@ def test_threads_that_share_rows_train_adapters_too(base, talks, tmp_path) -> No
     )
     for a, b in zip(load_model(one.folder).parameters(), load_model(two.folder).parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_keeps_the_figures_of_its_base_and_a_new_base_ends_what_came_of_the_old(
+    tiny_run, talks, tmp_path
+) -> None:
+    import shutil
+
+    from prosa.pipeline.evaluate import evaluate
+    from prosa.pipeline.pretrain import pretrain
+    from prosa.train.config import TrainConfig
+
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    before = (run / "evaluation.json").read_bytes()
+    done = sft(str(run), data=(talks,), sft=SftConfig(steps=2, held_out=0.0, **QUICK))
+    assert done.folder == run / "sft"
+    assert load(str(run))[2] == run / "sft"
+    evaluate(str(run))
+    assert (run / "evaluation.json").read_bytes() == before
+    with pytest.raises(UserError, match="sft already exists"):
+        sft(str(run), data=(talks,))
+    pretrain(data=run, out=run, train=TrainConfig(steps=1, batch_size=2), force=True)
+    assert not (run / "sft").exists()

@@ -109,10 +109,10 @@ def build(
     write_text(out / RECIPE, write_yaml(replace(recipe, train=settled)))  # enough to make the same run anywhere
     if not (out / EVALUATION).is_file():
         _title(5, tr("evaluation on held-out documents", "avaliação em documentos reservados"))
-        evaluate(str(out))
+        evaluate(str(trained.folder))
     _title(6, tr("generated text and report", "texto gerado e relatório"))
     made = generate(
-        str(out),
+        str(trained.folder),
         prompt=sample.prompts or ("",),
         max_tokens=sample.max_tokens,
         temperature=sample.temperature,

@@ -8,7 +8,7 @@ from prosa.core.errors import UserError
 from prosa.core.files import is_complete, write_json
 from prosa.core.language import tr
 from prosa.evaluate.evaluation import Evaluation
-from prosa.pipeline.run import CORPUS, EVALUATION, TOKENS, load, run_of
+from prosa.pipeline.run import BASE, CORPUS, EVALUATION, TOKENS, load, run_of
 
 
 def evaluate(
@@ -22,7 +22,7 @@ def evaluate(
 ) -> Evaluation:
     """Cross-entropy, perplexity and bits per byte on text the model has not seen, beside n-gram baselines.
 
-    On the run's own held-out documents the figures are kept in its evaluation.json, for the report.
+    The base model's figures on the run's own held-out documents are kept in its evaluation.json, for the report.
 
     Args:
         model: A run (its newest model), run:stage, or a model folder.
@@ -48,7 +48,7 @@ def evaluate(
         stride=stride,
         batch=batch,
     )
-    if run is not None and not text and context is stride is None:
+    if run is not None and folder.name == BASE and not text and context is stride is None:
         write_json(run / EVALUATION, found.to_json())
     return found
 

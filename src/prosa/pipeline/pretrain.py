@@ -10,7 +10,7 @@ from prosa.core.files import mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say
 from prosa.pipeline.model_choice import ModelChoice
-from prosa.pipeline.run import BASE, EVALUATION, TOKENIZER, TOKENS
+from prosa.pipeline.run import AFTER_BASE, BASE, EVALUATION, TOKENIZER, TOKENS
 from prosa.pipeline.samples import SampleConfig, sampler
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
 from prosa.tokenizers.load import load as load_tokenizer
@@ -115,7 +115,7 @@ def _pretrain(
     )
     here.batch(batches, 0)  # one that cannot be shared is refused before anything is written
     if here.is_main:
-        claim_stage(base, resume, force=force, inputs=[data])
+        claim_stage(base, resume, force=force, inputs=[data], later=AFTER_BASE)
         (out / EVALUATION).unlink(missing_ok=True)  # it is of the model that was there
     layers = tr("layers", "camadas") if shape.n_layer > 1 else tr("layer", "camada")
     say(

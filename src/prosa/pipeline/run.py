@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from prosa.models.gpt import GPT
     from prosa.tokenizers.protocol import Tokenizer
 
+AFTER_BASE = ("rl", "reward", "dpo", "sft")
 MODEL_STAGES = ("rl", "dpo", "sft", "base")  # newest first
 CORPUS, TOKENIZER, TOKENS, BASE, SFT = "corpus", "tokenizer", "data", "base", "sft"
 RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"

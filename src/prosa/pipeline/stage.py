@@ -1,5 +1,7 @@
 """What the training stages share: is the stage done, may it begin, is there something to go on from."""
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -8,6 +10,7 @@ from prosa.core.errors import UserError
 from prosa.core.files import claim, is_complete
 from prosa.core.language import tr
 from prosa.core.progress import say
+from prosa.corpus.made import is_stage
 from prosa.pipeline.differences import differences
 
 Resume = Literal["no", "auto", "must"]
@@ -61,11 +64,24 @@ def is_done(folder: Path, asked: Any, resume: Resume) -> bool:
     return False
 
 
-def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]) -> None:
-    """Make ``folder`` free for a stage that begins anew.
+def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path], later: Sequence[str] = ()) -> None:
+    """Make ``folder`` free for a stage that begins anew; with ``force``, what was made from it goes too.
+
+    Args:
+        later: stages of the run that are made from this one.
 
     Raises:
         UserError: something is there.
     """
-    if resume == "no":
-        claim(folder, force=force, inputs=inputs, resumable=(folder / RESOLVED).is_file())
+    if resume != "no":
+        return
+    claim(folder, force=force, inputs=inputs, resumable=(folder / RESOLVED).is_file())
+    for name in later if force else ():
+        if is_stage(folder.parent / name):
+            shutil.rmtree(folder.parent / name)
+            say(
+                tr(
+                    f"removed {folder.parent / name}: it was made from what is replaced.",
+                    f"removida {folder.parent / name}: foi feita do que é substituído.",
+                )
+            )
