@@ -121,6 +121,17 @@ def test_the_forms(tmp_path, value, expected) -> None:
             {"messages": [{**USER, "tool_calls": [{"name": "f", "arguments": {}}]}, ANSWER]},
             "only the assistant calls tools",
         ),
+        ({"messages": [USER, {**ANSWER, "tool_calls": 5}]}, "'tool_calls' is not a list"),
+        (
+            {"messages": [USER, {"tool_calls": [{"name": "f", "arguments": "[" * 9999}], "role": "assistant"}]},
+            "JSON object",
+        ),
+        (
+            {"messages": [USER, {"tool_calls": [{"name": "f", "arguments": {"q": "\ud800"}}], **ANSWER}]},
+            "lone surrogate",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}, ANSWER]}, "content is not a text"),
+        ({"instruction": "a", "output": "b", "history": True}, "'history' is not a list of pairs"),
         ({"conversations": [{"from": "alien", "value": "x"}]}, "'from' is 'alien'"),
         ({"instruction": "a", "output": 3}, "'output': the content is not a text"),
     ],
@@ -167,3 +178,23 @@ def test_other_files(tmp_path) -> None:
         _read(_write(tmp_path / "a.txt", [good]))
     with pytest.raises(UserError, match="not JSON"):
         _read(_write(tmp_path / "b.json", [good, good]))
+
+
+def test_a_number_of_thousands_of_digits_is_one_bad_line(tmp_path) -> None:
+    path = tmp_path / "A.JSONL"
+    good = json.dumps({"messages": [USER, ANSWER]})
+    path.write_text("\n".join([good, '{"x": ' + "1" * 5000 + "}", good]))
+    problems = Problems()
+    assert len(list(read_conversations([path], problems))) == 2
+    assert problems.named[0].source.endswith(":2")
+
+
+def test_nulls_of_a_parquet_row_are_not_given(tmp_path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    calls = [{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {"y": "a"}}]
+    talk = {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": calls}, TOOL, TOOL, ANSWER]}
+    pq.write_table(pa.Table.from_pylist([talk]), tmp_path / "a.parquet")
+    ((_, called, *_),) = _read(tmp_path / "a.parquet")
+    assert called.calls == (ToolCall("f", {"x": 1}), ToolCall("g", {"y": "a"}))

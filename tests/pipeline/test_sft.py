@@ -179,5 +179,32 @@ def test_a_run_keeps_the_figures_of_its_base_and_a_new_base_ends_what_came_of_th
     assert (run / "evaluation.json").read_bytes() == before
     with pytest.raises(UserError, match="sft already exists"):
         sft(str(run), data=(talks,))
+    again = sft(f"{run}:base", data=(talks,), sft=SftConfig(steps=2, held_out=0.0, **QUICK), force=True)
+    assert again.folder == run / "sft"
+    with pytest.raises(UserError, match="replaced by its own result"):
+        sft(f"{run}:sft", data=(talks,), force=True)
+    assert load(str(run))[2] == run / "sft"
+    foreign = shutil.copytree(run / "sft", run / "dpo")
+    text = (foreign / "config.resolved.yaml").read_text()
+    (foreign / "config.resolved.yaml").write_text(text.replace(str(run / "base"), "some/model"))
     pretrain(data=run, out=run, train=TrainConfig(steps=1, batch_size=2), force=True)
+    assert foreign.exists()
     assert not (run / "sft").exists()
+
+
+def test_going_on_with_other_adapters_is_refused(base, talks, tmp_path) -> None:
+    from prosa.align.lora import LoraConfig
+
+    config = SftConfig(steps=4, held_out=0.0, **QUICK)
+    done = sft(str(base), data=(talks,), out=tmp_path, sft=config, lora=LoraConfig(rank=4))
+    (done.folder / "COMPLETE").unlink()
+    with pytest.raises(UserError, match="was begun from"):
+        sft(str(base), data=(talks,), out=tmp_path, sft=config, lora=LoraConfig(rank=4, alpha=64.0), resume="auto")
+
+
+def test_adapters_with_dropout_are_not_shared_among_threads(base, talks, tmp_path) -> None:
+    from prosa.align.lora import LoraConfig
+
+    lora = LoraConfig(rank=4, dropout=0.2)
+    with pytest.raises(UserError, match="without dropout"):
+        sft(str(base), data=(talks,), out=tmp_path, sft=SftConfig(steps=1, **QUICK | {"workers": 2}), lora=lora)

@@ -87,6 +87,10 @@ def load_adapter(model: GPT, folder: Path) -> None:
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise _bad(folder, tr("it is no LoRA adapter", "não é um adaptador LoRA"))
+    other = [name for name in ("use_rslora", "use_dora", "lora_bias") if config.get(name)]
+    if other or not isinstance(config.get("lora_alpha"), int | float):
+        what = ", ".join(other) or "lora_alpha"
+        raise _bad(folder, tr(f"{what} is not supported so", f"{what} assim não é aceito"))
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
@@ -95,11 +99,13 @@ def load_adapter(model: GPT, folder: Path) -> None:
     for name, tensor in weights.items():
         layer, _, kind = name.removeprefix(PREFIX).partition(".lora_")
         pairs[layer][kind.partition(".")[0]] = tensor.float()
+    if not pairs:
+        raise _bad(folder, tr("it has no tensors", "não tem tensores"))
     layers = linear_layers(model.config)
     made: list[tuple[str, LoraLinear]] = []
     for theirs, pair in pairs.items():
         names = layers.get(theirs)
-        if names is None or set(pair) != {"A", "B"}:
+        if names is None or set(pair) != {"A", "B"} or any(tensor.ndim != 2 for tensor in pair.values()):
             raise _bad(folder, tr(f"this model has no layer {theirs}", f"este modelo não tem a camada {theirs}"))
         a, rows = pair["A"], [model.get_submodule(name) for name in names]
         wanted = (sum(_out(row) for row in rows), _in(rows[0]))

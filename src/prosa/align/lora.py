@@ -58,15 +58,14 @@ class LoraLinear(nn.Module):
     def __init__(self, base: nn.Linear, rank: int, scale: float, dropout: float = 0.0) -> None:
         super().__init__()
         self.base = base.requires_grad_(False)
-        self.scale, self.dropout = scale, dropout
+        self.scale, self.dropout = scale, nn.Dropout(dropout)
         self.a = nn.Parameter(base.weight.new_empty(rank, base.in_features))
         self.b = nn.Parameter(base.weight.new_zeros(base.out_features, rank))
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
-        seen = F.dropout(x, self.dropout, self.training) if self.dropout else x
-        y: Tensor = self.base(x) + F.linear(F.linear(seen, self.a), self.b) * self.scale
+        y: Tensor = self.base(x) + F.linear(F.linear(self.dropout(x), self.a), self.b) * self.scale
         return y
 
     @torch.no_grad()

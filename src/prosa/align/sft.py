@@ -34,6 +34,8 @@ class SftConfig(TrainConfig):
     """How the learning rate falls after the warm-up."""
     decay_fraction: float = 0.9
     """With linear: the fraction of the steps, at the end, over which the learning rate falls."""
+    document_mask: bool = True
+    """Conversations in a row never see each other: always true here."""
     held_out: float = 0.05
     """Share of the conversations that are not trained on but measured on; the same ones whatever the order."""
     pack: bool = True
@@ -41,11 +43,11 @@ class SftConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.held_out < 1:
+        if not 0 <= self.held_out < 1 or not self.document_mask:
             raise UserError(
                 tr(
-                    f"sft: held_out is {self.held_out!r} but must be from 0 to below 1.",
-                    f"sft: held_out é {self.held_out!r}, mas deve ser de 0 a menos de 1.",
+                    f"sft: held_out is {self.held_out!r} but must be from 0 to below 1; document_mask must be true.",
+                    f"sft: held_out é {self.held_out!r}, mas deve ser de 0 a menos de 1; document_mask deve ser true.",
                 )
             )
 

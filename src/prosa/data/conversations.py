@@ -135,7 +135,10 @@ def _message(item: Any, n: int) -> Message:
                 f"turno {n}: papel desconhecido {role!r}; existem: {', '.join(ROLES)}",
             )
         )
-    calls = tuple(_call(call, n) for call in item.get("tool_calls") or ())
+    asked = item.get("tool_calls") or []
+    if not isinstance(asked, list):
+        raise BadRecord(tr(f"turn {n}: 'tool_calls' is not a list", f"turno {n}: 'tool_calls' não é uma lista"))
+    calls = tuple(_call(call, n) for call in asked)
     if calls and role != "assistant":
         raise BadRecord(
             tr(f"turn {n}: only the assistant calls tools", f"turno {n}: só o assistente chama ferramentas")
@@ -147,7 +150,8 @@ def _message(item: Any, n: int) -> Message:
         parts = [
             part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content
         ]
-        content = None if None in parts else "".join(str(part) for part in parts)
+        texts = [part for part in parts if isinstance(part, str)]
+        content = "".join(texts) if len(texts) == len(parts) else None
     return Message(role, _text(content, f"turn {n}", f"turno {n}"), calls)
 
 
@@ -155,10 +159,7 @@ def _call(item: Any, n: int) -> ToolCall:
     function = item.get("function", item) if isinstance(item, dict) else None
     name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
     if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except json.JSONDecodeError:
-            arguments = None
+        arguments = _parsed(arguments)
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise BadRecord(
             tr(
@@ -166,7 +167,27 @@ def _call(item: Any, n: int) -> ToolCall:
                 f"turno {n}: uma chamada de ferramenta precisa de 'name' e de 'arguments' que seja um objeto JSON",
             )
         )
-    return ToolCall(name, arguments)
+    return ToolCall(_text(name, f"turn {n}", f"turno {n}"), _arguments(arguments, n))
+
+
+def _arguments(arguments: dict[str, Any], n: int) -> dict[str, Any]:
+    """The arguments with their texts in NFC."""
+    try:
+        text = json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRecord(
+            tr(f"turn {n}: the arguments are not JSON: {error}", f"turno {n}: os argumentos não são JSON: {error}")
+        ) from error
+    found: dict[str, Any] = json.loads(_text(text, f"turn {n}", f"turno {n}"))
+    return found
+
+
+def _parsed(text: str) -> Any:
+    """The value of JSON text; None where it is none, a tower of brackets or a number of thousands of digits."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _sharegpt(item: Any, n: int) -> Message:
@@ -181,10 +202,7 @@ def _sharegpt(item: Any, n: int) -> Message:
         )
     text = _text(item.get("value"), f"turn {n}", f"turno {n}")
     if who == "function_call":
-        try:
-            found = json.loads(text)
-        except json.JSONDecodeError:
-            found = None
+        found = _parsed(text)
         return Message(role, "", tuple(_call(call, n) for call in (found if isinstance(found, list) else [found])))
     return Message(role, text)
 
@@ -194,7 +212,8 @@ def _alpaca(value: dict[str, Any]) -> list[Message]:
     more = _text(value.get("input") or "", "'input'", "'input'")
     output = _text(value["output"], "'output'", "'output'")
     messages = _system(value)
-    for pair in value.get("history") or ():
+    history = value.get("history") or []
+    for pair in history if isinstance(history, list) else [None]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadRecord(tr("'history' is not a list of pairs", "'history' não é uma lista de pares"))
         asked, answered = (_text(text, "'history'", "'history'") for text in pair)

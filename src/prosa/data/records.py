@@ -94,7 +94,7 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, Any]]:
     name = path.as_posix()
     try:
         with path.open("rb") as raw:
-            file = cast(io.BufferedReader, gzip.GzipFile(fileobj=raw)) if name.endswith(".gz") else raw
+            file = cast(io.BufferedReader, gzip.GzipFile(fileobj=raw)) if name.lower().endswith(".gz") else raw
             for _, lines in line_blocks(as_utf8_stream(file), BLOCK, LONGEST):
                 for number, data in lines:
                     if number < 0:
@@ -105,7 +105,7 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, Any]]:
                     elif data.strip():
                         try:
                             value = json.loads(decode(data)[0])
-                        except (json.JSONDecodeError, RecursionError) as error:
+                        except (ValueError, RecursionError) as error:
                             problems.bad_record(name, number, tr("not JSON: ", "não é JSON: ") + str(error))
                             continue
                         yield number, value
@@ -124,7 +124,7 @@ def _list(path: Path, problems: Problems) -> Iterator[tuple[int, Any]]:
         )
     try:
         value = json.loads(decode(path.read_bytes())[0])
-    except (OSError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problems.add(path.as_posix(), tr("not JSON: ", "não é JSON: ") + str(error))
         return
     if not isinstance(value, list):
@@ -145,6 +145,13 @@ def _rows(path: Path, problems: Problems) -> Iterator[tuple[int, Any]]:
             for batch in file.iter_batches(256):
                 for row in batch.to_pylist():
                     number += 1
-                    yield number, {key: value for key, value in row.items() if value is not None}
+                    yield number, _given(row)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         problems.add(path.as_posix(), why(error))
+
+
+def _given(value: Any) -> Any:
+    """A row without its nulls at any depth: the rows of a file share their fields, and a null was not given."""
+    if isinstance(value, dict):
+        return {key: _given(inner) for key, inner in value.items() if inner is not None}
+    return [_given(inner) for inner in value] if isinstance(value, list) else value

@@ -10,6 +10,7 @@ SETTLED = {
     "precision": "auto",
     "workers": 0,
     "compile": "auto",
+    "loss_chunk": 0,
 }
 """Settings whose value here means "whatever was settled then"."""
 MAY_CHANGE = {

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prosa.align.lora import LoraConfig
-from prosa.align.sft import SftConfig
 from prosa.core.config import from_environment, from_mapping, read_yaml, recipe_path
 from prosa.corpus.config import CorpusConfig
 from prosa.data.prepare import DataConfig
@@ -28,8 +26,6 @@ class Recipe:
     model: ModelChoice = field(default_factory=ModelChoice)
     train: TrainConfig = field(default_factory=TrainConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
-    sft: SftConfig = field(default_factory=SftConfig)
-    lora: LoraConfig = field(default_factory=LoraConfig)
 
 
 def load_recipe(name: str | None = None) -> Recipe:

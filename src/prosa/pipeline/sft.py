@@ -6,16 +6,17 @@ from typing import Any
 
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, divide, validator
-from prosa.core.config import write_yaml
+from prosa.core.config import from_mapping, read_yaml, write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
-from prosa.pipeline.run import SFT, load, run_of
+from prosa.pipeline.run import BASE, SFT, load, model_folder, run_of
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
 
+MEASURED = 500  # held-out conversations: enough for a curve
 SAMPLES = 4  # held-out prompts that are answered during the training
 ANSWER_TOKENS = 120
 ADAPTER = "adapter"
@@ -70,11 +71,13 @@ def sft(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
-    source = _before(model)
-    folder = _folder(source, out)
+    start = _before(model)
+    source, folder = start.as_posix(), _folder(start, out)
     asked = Configuration(source, data, sft, lora)
     if is_done(folder, asked, resume):
         return FineTuned(folder, read_json(folder / TRAINING))
+    if resume != "no":
+        _check_same_start(folder, asked)
     import torch
 
     from prosa.align.adapter import save_adapter
@@ -101,12 +104,12 @@ def sft(
         )
     context = network.config.context
 
-    def batches(chosen: list[Conversation]) -> ConversationBatches:
+    def batches(chosen: list[Conversation], size: int = sft.batch_size) -> ConversationBatches:
         encoded = encoder.encode_batch([c.messages for c in chosen])
-        return ConversationBatches(encoded, context=context, batch_size=sft.batch_size, seed=sft.seed, pack=sft.pack)
+        return ConversationBatches(encoded, context=context, batch_size=size, seed=sft.seed, pack=sft.pack)
 
     train = batches(learnt)
-    measured = _or_none(batches, held_out)
+    measured = _or_none(lambda chosen: batches(chosen, sft.micro_batch or sft.batch_size), held_out[:MEASURED])
     _tell(len(conversations), problems.count, train)
     claim_stage(folder, resume, force=force, inputs=list(data))
     if not (folder / RESOLVED).is_file():
@@ -147,6 +150,7 @@ def sft(
             "bad": problems.count,
             "problems": [f"{p.source}: {p.why}" for p in problems.named],
             "held_out": len(held_out),
+            "measured": min(len(held_out), MEASURED),
             **asdict(train.fit),
         },
         "train": result.train,
@@ -163,22 +167,56 @@ def sft(
     return FineTuned(folder, figures)
 
 
-def _before(model: str) -> str:
-    """The model that a run means here: its base, whatever came after it."""
-    base = Path(model) / "base"
-    return base.as_posix() if (base / "config.json").is_file() else model
+def _before(model: str) -> Path:
+    """The folder of the model to begin with; a run means its base here, whatever came after it."""
+    base = Path(model) / BASE
+    return base if (base / "config.json").is_file() else model_folder(model)
 
 
-def _folder(source: str, out: Path | None) -> Path:
+def _folder(source: Path, out: Path | None) -> Path:
+    """Where the result goes.
+
+    Raises:
+        UserError: it would replace the model it is made from, or ``out`` is needed.
+    """
     if out is not None:
+        if (out / SFT).resolve() == source.resolve():
+            raise UserError(
+                tr(
+                    f"{source} would be replaced by its own result.",
+                    f"{source} seria substituída pelo próprio resultado.",
+                ),
+                tr("Choose another --out.", "Escolha outro --out."),
+            )
         return out / SFT
-    run = run_of(Path(source))
+    run = run_of(source)
+    if run is not None and source.name == SFT:
+        return _folder(source, run)
     if run is None:
         raise UserError(
             tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),
             tr("Give --out FOLDER.", "Dê --out PASTA."),
         )
     return run / SFT
+
+
+def _check_same_start(folder: Path, asked: Configuration) -> None:
+    """Refuse to go on with other adapters, or over another model, than the training began with.
+
+    Raises:
+        UserError: they differ.
+    """
+    if not (folder / RESOLVED).is_file():
+        return
+    begun = from_mapping(Configuration, read_yaml(folder / RESOLVED), (folder / RESOLVED).as_posix())
+    if (begun.model, begun.lora) != (asked.model, asked.lora):
+        raise UserError(
+            tr(
+                f"{folder} was begun from {begun.model} with {begun.lora}, not from {asked.model} with {asked.lora}.",
+                f"{folder} foi começada de {begun.model} com {begun.lora}, não de {asked.model} com {asked.lora}.",
+            ),
+            tr("Go on with the same, or begin anew with --force.", "Continue com o mesmo, ou recomece com --force."),
+        )
 
 
 def _or_none(batches: Any, conversations: list[Conversation]) -> Any:

@@ -75,13 +75,24 @@ def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]
     """
     if resume != "no":
         return
+    replaced = is_stage(folder)
+    made_from_it = [
+        folder.parent / name for name in later if force and replaced and _is_from(folder.parent / name, folder)
+    ]
     claim(folder, force=force, inputs=inputs, resumable=(folder / RESOLVED).is_file())
-    for name in later if force else ():
-        if is_stage(folder.parent / name):
-            shutil.rmtree(folder.parent / name)
-            say(
-                tr(
-                    f"removed {folder.parent / name}: it was made from what is replaced.",
-                    f"removida {folder.parent / name}: foi feita do que é substituído.",
-                )
+    for stage in made_from_it:
+        shutil.rmtree(stage)
+        say(
+            tr(
+                f"removed {stage}: it was made from what is replaced.",
+                f"removida {stage}: foi feita do que é substituído.",
             )
+        )
+
+
+def _is_from(stage: Path, model: Path) -> bool:
+    """Whether a stage's configuration names ``model`` as what it was made from."""
+    if not (stage / RESOLVED).is_file():
+        return False
+    source = read_yaml(stage / RESOLVED).get("model")
+    return isinstance(source, str) and Path(source).resolve() == model.resolve()

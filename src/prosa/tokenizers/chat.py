@@ -3,7 +3,7 @@
 Control ids come only from here, one at a time, by structure. Contents are encoded as plain text, whatever they look
 like, so that no message, document or tool output can forge a role. No plain text of the template touches a content
 (``config.CHAT_TEMPLATE``), so that ``transformers`` gives the same ids when it renders the template and encodes the
-whole string.
+whole string (a call's arguments given as an object; as JSON text the template takes them as they are spaced).
 
 An assistant's turn may end in calls of tools, each ``<|call|>{"name": …, "arguments": {…}}``; results are turns of the
 role ``tool``, in the order of the calls.

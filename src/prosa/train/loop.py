@@ -337,7 +337,7 @@ class _Run:
                 f"não foi dado; o último checkpoint bom é {good}.",
             ),
             tr(
-                "Lower train.lr, lengthen train.warmup, or use train.precision float32; then go on with --resume auto.",
-                "Diminua train.lr, aumente train.warmup ou use train.precision float32; depois, --resume auto.",
+                "Lower lr, lengthen warmup, or use precision float32; then go on with --resume auto.",
+                "Diminua lr, aumente warmup ou use precision float32; depois, --resume auto.",
             ),
         )
