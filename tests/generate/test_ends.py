@@ -72,10 +72,15 @@ def test_max_tokens_comes_before_the_end(tokenizer):
 
 
 def test_special_tokens_are_not_text(tokenizer):
-    (completion,) = make(saying(tokenizer, "a<|user|>b<|end|>c"), tokenizer).generate([""], GREEDY, max_tokens=50)
+    (completion,) = make(saying(tokenizer, "a<|user|>b<|user|>c"), tokenizer).generate([""], GREEDY, max_tokens=50)
     assert completion.text == "abc"
     assert [t.text for t in completion.tokens] == ["a", "", "b", "", "c"]
     assert ids(completion)[1] == tokenizer.special_tokens["<|user|>"]
+
+
+def test_the_end_of_a_turn_ends_the_text(tokenizer):
+    (completion,) = make(saying(tokenizer, "ab<|end|>c"), tokenizer).generate([""], GREEDY, max_tokens=50)
+    assert (completion.text, completion.finish_reason) == ("ab", "stop")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -174,6 +174,7 @@ class _EndOfText:
 
     end_of_text = 66
     fingerprint = "5e" * 32
+    special_tokens: ClassVar = {"<|endoftext|>": 66}
 
     def save(self, folder: Path) -> None:
         (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
