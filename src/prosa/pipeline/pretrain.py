@@ -12,7 +12,7 @@ from prosa.core.progress import say
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.run import AFTER_BASE, BASE, EVALUATION, TOKENIZER, TOKENS
 from prosa.pipeline.samples import SampleConfig, sampler
-from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
+from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done, settled
 from prosa.tokenizers.load import load as load_tokenizer
 from prosa.train.config import TrainConfig
 
@@ -145,14 +145,6 @@ def _pretrain(
         validate=validate,
         sample=sampler(tokenizer, sample) if sample.prompts else None,
     )
-    settled = replace(
-        train,
-        steps=result.steps,
-        micro_batch=result.resolved.micro_batch,
-        precision=result.resolved.precision,
-        workers=result.resolved.workers,
-        compile=result.resolved.compile,
-    )
     figures = {
         "steps": result.steps,
         "tokens": result.tokens,
@@ -163,7 +155,7 @@ def _pretrain(
     }
     if here.is_main:
         save_model(network.cpu(), base, tokenizer=tokenizer)
-        write_text(base / RESOLVED, write_yaml(replace(asked, train=settled)))
+        write_text(base / RESOLVED, write_yaml(replace(asked, train=settled(train, result))))
         write_json(base / TRAINING, {"parameters": parameters, **figures})
         mark_complete(base)
     return Pretrained(base, parameters, figures)

@@ -14,7 +14,7 @@ from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
 from prosa.pipeline.run import BASE, SFT, load, model_folder, run_of
-from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done
+from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done, settled
 
 MEASURED = 500  # held-out conversations: enough for a curve
 SAMPLES = 4  # held-out prompts that are answered during the training
@@ -130,14 +130,6 @@ def sft(
         validate=validator(measured, sft) if measured else None,
         sample=answers(encoder, prompts, ANSWER_TOKENS) if prompts else None,
     )
-    settled = replace(
-        sft,
-        steps=result.steps,
-        micro_batch=result.resolved.micro_batch,
-        precision=result.resolved.precision,
-        workers=result.resolved.workers,
-        compile=result.resolved.compile,
-    )
     figures = {
         "parameters": sum(p.numel() for p in network.parameters()),
         "trained_parameters": trained,
@@ -161,7 +153,7 @@ def sft(
         save_adapter(network, folder / ADAPTER, base=source, dropout=lora.dropout)
         merge(network)
     save_model(network, folder, tokenizer=tokenizer)
-    write_text(folder / RESOLVED, write_yaml(replace(asked, sft=settled)))
+    write_text(folder / RESOLVED, write_yaml(replace(asked, sft=settled(sft, result))))
     write_json(folder / TRAINING, figures)
     mark_complete(folder)
     return FineTuned(folder, figures)

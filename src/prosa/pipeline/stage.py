@@ -1,9 +1,10 @@
 """What the training stages share: is the stage done, may it begin, is there something to go on from."""
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from prosa.core.config import from_mapping, read_yaml, to_mapping
 from prosa.core.errors import UserError
@@ -12,10 +13,26 @@ from prosa.core.language import tr
 from prosa.core.progress import say
 from prosa.corpus.made import is_stage
 from prosa.pipeline.differences import differences
+from prosa.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from prosa.train.loop import TrainResult
 
 Resume = Literal["no", "auto", "must"]
 RESOLVED, TRAINING = "config.resolved.yaml", "training.json"
-C = TypeVar("C")
+C = TypeVar("C", bound=TrainConfig)
+
+
+def settled(config: C, result: "TrainResult") -> C:
+    """A training's settings with what "auto" became, so that they make the same training again."""
+    return dataclasses.replace(
+        config,
+        steps=result.steps,
+        micro_batch=result.resolved.micro_batch,
+        precision=result.resolved.precision,
+        workers=result.resolved.workers,
+        compile=result.resolved.compile,
+    )
 
 
 def check_wishes(resume: Resume, force: bool) -> None:
