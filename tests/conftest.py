@@ -1,6 +1,7 @@
 """What several test folders share. HOME and the network are not needed; messages are English unless a test says so."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors: a second thread costs more than it brings
 os.environ["PROSA_LANG"] = "en"
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and all it starts, ignores Ctrl-C
 
 SAMPLES = Path(__file__).parent / "samples"
 
