@@ -81,7 +81,8 @@ class Engine:
             precision = "bfloat16" if fast else "float32"
         self.precision = precision
         self._silent = frozenset(tokenizer.special_tokens.values())
-        self._ends = frozenset({tokenizer.end_of_text, tokenizer.special_tokens.get(END)} - {None})
+        ends = (tokenizer.end_of_text, tokenizer.special_tokens.get(END))
+        self._ends = frozenset(id for id in ends if id is not None)
         self._prepared: tuple[object, Decoder] | None = None
 
     def generate(
