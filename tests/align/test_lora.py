@@ -129,6 +129,7 @@ def test_bad_adapters_are_refused_and_the_model_stays(tmp_path) -> None:
     with pytest.raises(UserError, match=r"down_proj is \(32, 96\), not \(64, 96\)"):
         load_adapter(wide, tmp_path / "good")
     assert not adapters(wide)
+    assert all(p.requires_grad for p in wide.parameters())
     config = json.loads((tmp_path / "good" / "adapter_config.json").read_text())
     (tmp_path / "good" / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "IA3"}))
     with pytest.raises(UserError, match="no LoRA"):

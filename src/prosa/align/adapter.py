@@ -102,7 +102,7 @@ def load_adapter(model: GPT, folder: Path) -> None:
     if not pairs:
         raise _bad(folder, tr("it has no tensors", "não tem tensores"))
     layers = linear_layers(model.config)
-    made: list[tuple[str, LoraLinear]] = []
+    good: list[tuple[str, nn.Linear, Tensor, Tensor, float]] = []
     for theirs, pair in pairs.items():
         names = layers.get(theirs)
         if names is None or set(pair) != {"A", "B"} or any(tensor.ndim != 2 for tensor in pair.values()):
@@ -115,12 +115,12 @@ def load_adapter(model: GPT, folder: Path) -> None:
         scale = _of(config, "alpha_pattern", theirs, "lora_alpha") / len(a)
         for name, row, b in zip(names, rows, torch.split(pair["B"], [_out(row) for row in rows]), strict=True):
             assert isinstance(row, nn.Linear)
-            layer_ = LoraLinear(row, len(a), scale)
-            with torch.no_grad():
-                layer_.a.copy_(a)
-                layer_.b.copy_(b)
-            made.append((name, layer_))
-    for name, adapted in made:  # all or nothing
+            good.append((name, row, a, b, scale))
+    for name, row, a, b, scale in good:  # all or nothing
+        adapted = LoraLinear(row, len(a), scale)
+        with torch.no_grad():
+            adapted.a.copy_(a)
+            adapted.b.copy_(b)
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, adapted)
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 CHUNK = {"cpu": 2**23, "cuda": 2**26}
-"""Logits at a time, unless told: what did best for 32,768 words on a CPU (a third faster than 2**25), and what a GPU
-needs to be kept busy."""
+"""Logits at a time, unless told: what did best for 32,768 words on a CPU (a third faster than 2**25); on a GPU a guess,
+not measured."""
 
 
 def chunk_tokens(asked: int, vocabulary: int, device: torch.device) -> int:
