@@ -35,16 +35,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A prompt's continuation; the end-of-text token that ended it is not among the tokens.
+    """A prompt's continuation; the token that ended it is not among the tokens.
 
-    ``finish_reason``: "stop" (the end-of-text token, or a stop string) or "length" (``max_tokens``, or the context's
-    end).
+    ``finish_reason``: "stop" (``ended_by``: the end-of-text or end-of-turn token; None: a stop string) or "length"
+    (``max_tokens``, or the context's end).
     """
 
     prompt: str | tuple[int, ...]
     text: str
     tokens: list[Token]
     finish_reason: FinishReason
+    ended_by: int | None = None
 
     @property
     def logprob(self) -> float:

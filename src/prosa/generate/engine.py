@@ -91,7 +91,7 @@ class Engine:
         sampling: Sampling | None = None,
         *,
         max_tokens: int,
-        samples: int = 1,
+        samples: int | Sequence[int] = 1,
         overflow: Overflow = "stop",
         use_cache: bool = True,
     ) -> list[Completion]:
@@ -100,12 +100,13 @@ class Engine:
         Args:
             prompts: texts, or token ids.
             max_tokens: the most tokens to generate for each.
-            samples: completions of each prompt.
+            samples: completions of each prompt; or, a number for each prompt, which sample of it to make: the
+                completions 0, 1, … of equal prompts differ.
             overflow: at the context's end "stop", or "slide": forget the older half and go on.
             use_cache: False reads the whole text again for each token: the same result, slower.
 
         Returns:
-            ``samples`` completions of the first prompt, then those of the second, …
+            ``samples`` completions of the first prompt, then those of the second, …; of numbers, one each prompt.
 
         Raises:
             UserError: a prompt is empty and the tokenizer has no end-of-text token, is longer than the context, or has
@@ -144,13 +145,22 @@ class Engine:
         return tokens()
 
     def _rows(
-        self, prompts: Sequence[Prompt], sampling: Sampling, max_tokens: int, samples: int, overflow: Overflow
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        max_tokens: int,
+        samples: int | Sequence[int],
+        overflow: Overflow,
     ) -> list[Row]:
         """The rows of all prompts, checked before any work is done."""
+        if isinstance(samples, int):
+            of_each: list[Sequence[int]] = [range(samples)] * len(prompts)
+        else:
+            of_each = [[number] for number in samples]
         wrong = [
             tr(f"{name} is {value!r}, must be at least 1", f"{name} é {value!r}, deve ser pelo menos 1")
             for name, value in (("max_tokens", max_tokens), ("samples", samples))
-            if value < 1
+            if isinstance(value, int) and value < 1
         ]
         if overflow not in ("stop", "slide"):
             wrong.append(
@@ -163,12 +173,10 @@ class Engine:
             raise UserError(tr("Generation: ", "Geração: ") + "; ".join(wrong) + ".")
         limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text, self._ends)
         rows = []
-        for number, prompt in enumerate(prompts, 1):
+        for number, (prompt, numbers) in enumerate(zip(prompts, of_each, strict=True), 1):
             ids = read_prompt(prompt, number, self.tokenizer, limits)
             kept = prompt if isinstance(prompt, str) else tuple(ids)
-            rows += [
-                Row(kept, ids, sample, sampling, limits, self._writer(ids, sampling.stop)) for sample in range(samples)
-            ]
+            rows += [Row(kept, ids, sample, sampling, limits, self._writer(ids, sampling.stop)) for sample in numbers]
         return rows
 
     def _writer(self, ids: list[int], stop: tuple[str, ...]) -> Writer:

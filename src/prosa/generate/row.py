@@ -50,6 +50,7 @@ class Row:
         self._limits = limits
         self._key = stream_key(sampling.seed, ids, sample)
         self._count = 0
+        self._ended_by: int | None = None
         self._writer = writer
 
     def draw(self) -> float:
@@ -59,6 +60,7 @@ class Row:
     def take(self, token: Token) -> list[Token]:
         """Go on by one token (its text is not known yet); gives back the tokens that are now final."""
         if token.id in self._limits.ends:
+            self._ended_by = token.id
             return self._finish("stop")
         final = self._writer.add(token)
         self.tokens += final
@@ -79,7 +81,8 @@ class Row:
     def completion(self) -> Completion:
         """The finished row."""
         assert self.finish_reason is not None
-        return Completion(self.prompt, "".join(t.text for t in self.tokens), self.tokens, self.finish_reason)
+        text = "".join(token.text for token in self.tokens)
+        return Completion(self.prompt, text, self.tokens, self.finish_reason, self._ended_by)
 
     def _finish(self, reason: FinishReason) -> list[Token]:
         final = self._writer.finish()

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from prosa.models.gpt import GPT
     from prosa.tokenizers.protocol import Tokenizer
 
-AFTER_BASE = ("rl", "reward", "dpo", "sft")
-MODEL_STAGES = ("rl", "dpo", "sft", "base")  # newest first
-CORPUS, TOKENIZER, TOKENS, BASE, SFT = "corpus", "tokenizer", "data", "base", "sft"
+CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
+BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
+AFTER_BASE = (RL, REWARD, DPO, SFT)
+MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
 RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
 
 

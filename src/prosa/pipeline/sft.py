@@ -6,15 +6,26 @@ from typing import Any
 
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, divide, validator
-from prosa.core.config import from_mapping, read_yaml, write_yaml
+from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
-from prosa.pipeline.run import BASE, SFT, load, model_folder, run_of
-from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_wishes, claim_stage, is_done, settled
+from prosa.pipeline.run import BASE, SFT, load
+from prosa.pipeline.stage import (
+    RESOLVED,
+    TRAINING,
+    Resume,
+    check_same_start,
+    check_wishes,
+    claim_stage,
+    is_done,
+    result_folder,
+    settled,
+    start_of,
+)
 
 MEASURED = 500  # held-out conversations: enough for a curve
 SAMPLES = 4  # held-out prompts that are answered during the training
@@ -71,13 +82,13 @@ def sft(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
-    start = _before(model)
-    source, folder = start.as_posix(), _folder(start, out)
+    start = start_of(model, (BASE,))
+    source, folder = start.as_posix(), result_folder(model, start, out, SFT)
     asked = Configuration(source, data, sft, lora)
     if is_done(folder, asked, resume):
         return FineTuned(folder, read_json(folder / TRAINING))
     if resume != "no":
-        _check_same_start(folder, asked)
+        check_same_start(folder, asked, ("model", "lora"))
     import torch
 
     from prosa.align.adapter import save_adapter
@@ -157,58 +168,6 @@ def sft(
     write_json(folder / TRAINING, figures)
     mark_complete(folder)
     return FineTuned(folder, figures)
-
-
-def _before(model: str) -> Path:
-    """The folder of the model to begin with; a run means its base here, whatever came after it."""
-    base = Path(model) / BASE
-    return base if (base / "config.json").is_file() else model_folder(model)
-
-
-def _folder(source: Path, out: Path | None) -> Path:
-    """Where the result goes.
-
-    Raises:
-        UserError: it would replace the model it is made from, or ``out`` is needed.
-    """
-    if out is not None:
-        if (out / SFT).resolve() == source.resolve():
-            raise UserError(
-                tr(
-                    f"{source} would be replaced by its own result.",
-                    f"{source} seria substituída pelo próprio resultado.",
-                ),
-                tr("Choose another --out.", "Escolha outro --out."),
-            )
-        return out / SFT
-    run = run_of(source)
-    if run is not None and source.name == SFT:
-        return _folder(source, run)
-    if run is None:
-        raise UserError(
-            tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),
-            tr("Give --out FOLDER.", "Dê --out PASTA."),
-        )
-    return run / SFT
-
-
-def _check_same_start(folder: Path, asked: Configuration) -> None:
-    """Refuse to go on with other adapters, or over another model, than the training began with.
-
-    Raises:
-        UserError: they differ.
-    """
-    if not (folder / RESOLVED).is_file():
-        return
-    begun = from_mapping(Configuration, read_yaml(folder / RESOLVED), (folder / RESOLVED).as_posix())
-    if (begun.model, begun.lora) != (asked.model, asked.lora):
-        raise UserError(
-            tr(
-                f"{folder} was begun from {begun.model} with {begun.lora}, not from {asked.model} with {asked.lora}.",
-                f"{folder} foi começada de {begun.model} com {begun.lora}, não de {asked.model} com {asked.lora}.",
-            ),
-            tr("Go on with the same, or begin anew with --force.", "Continue com o mesmo, ou recomece com --force."),
-        )
 
 
 def _or_none(batches: Any, conversations: list[Conversation]) -> Any:

@@ -13,6 +13,7 @@ from prosa.core.language import tr
 from prosa.core.progress import say
 from prosa.corpus.made import is_stage
 from prosa.pipeline.differences import differences
+from prosa.pipeline.run import model_folder, run_of
 from prosa.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -45,6 +46,66 @@ def check_wishes(resume: Resume, force: bool) -> None:
         raise UserError(
             tr("--force and --resume contradict each other.", "--force e --resume se contradizem."),
             tr("--force begins anew, --resume goes on.", "--force começa de novo, --resume continua."),
+        )
+
+
+def start_of(model: str, stages: Sequence[str]) -> Path:
+    """The folder of the model that a stage begins with: of a run, the first of ``stages`` that it has, whatever came
+    after it; else what ``model_folder`` says.
+
+    Raises:
+        UserError: there is none.
+    """
+    for stage in stages:
+        if (Path(model) / stage / "config.json").is_file():
+            return Path(model) / stage
+    return model_folder(model)
+
+
+def result_folder(model: str, source: Path, out: Path | None, stage: str) -> Path:
+    """Where a stage's result goes: to ``stage`` in ``out``, or in the run that its model comes from.
+
+    Args:
+        model: as the user named it.
+        source: its folder, of ``start_of``.
+
+    Raises:
+        UserError: it would replace the model it is made from, or ``out`` is needed.
+    """
+    run = out or (Path(model) if source.parent == Path(model) else run_of(source))
+    if run is None:
+        raise UserError(
+            tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),
+            tr("Give --out FOLDER.", "Dê --out PASTA."),
+        )
+    if (run / stage).resolve() == source.resolve():
+        raise UserError(
+            tr(f"{source} would be replaced by its own result.", f"{source} seria substituída pelo próprio resultado."),
+            tr("Choose another --out.", "Escolha outro --out."),
+        )
+    return run / stage
+
+
+def check_same_start(folder: Path, asked: Any, fields: Sequence[str]) -> None:
+    """Refuse to resume a training that was begun from something else.
+
+    Args:
+        asked: the stage's configuration, a dataclass.
+        fields: those of it that must be as they were: model, adapters, …
+
+    Raises:
+        UserError: they are not.
+    """
+    if not (folder / RESOLVED).is_file():
+        return
+    begun = from_mapping(type(asked), read_yaml(folder / RESOLVED), (folder / RESOLVED).as_posix())
+    other = [name for name in fields if getattr(begun, name) != getattr(asked, name)]
+    if other:
+        was = ", ".join(f"{name} {getattr(begun, name)}" for name in other)
+        now = ", ".join(f"{name} {getattr(asked, name)}" for name in other)
+        raise UserError(
+            tr(f"{folder} was begun from {was}, not from {now}.", f"{folder} foi começada de {was}, não de {now}."),
+            tr("Go on with the same, or begin anew with --force.", "Continue com o mesmo, ou recomece com --force."),
         )
 
 

@@ -1,0 +1,177 @@
+"""An assistant's reply: its turn and, where that calls tools, what they gave and its next turn, until it ends.
+
+``replies`` makes many at once, ``stream`` one token by token; both give the same. The program's part (a tool's turn and
+the role token after it) is marked as not written by the model: nothing is learnt from it.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from prosa.core.errors import UserError
+from prosa.generate.completion import Completion, FinishReason, Token
+from prosa.generate.engine import Engine
+from prosa.generate.sampling import Sampling
+from prosa.generate.tools.calls import ToolCall, parse_call
+from prosa.generate.tools.toolbox import Toolbox
+from prosa.tokenizers.chat import ChatEncoder, Message
+
+MAX_ROUNDS = 4
+"""Times that a reply may call tools; what it calls after that is not run, and ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came after a prompt.
+
+    Attributes:
+        messages: the assistant's turn; with tools, theirs and its next in turns.
+        ids: all of it after the prompt, whose last id is ``<|assistant|>``.
+        written: which of ``ids`` the model wrote.
+        finish_reason: of the last turn.
+    """
+
+    messages: tuple[Message, ...]
+    ids: tuple[int, ...]
+    written: tuple[bool, ...]
+    finish_reason: FinishReason
+
+    @property
+    def text(self) -> str:
+        """The last turn's content: the answer."""
+        return self.messages[-1].content
+
+
+def replies(
+    engine: Engine,
+    encoder: ChatEncoder,
+    conversations: Sequence[Sequence[Message]],
+    sampling: Sampling | None = None,
+    *,
+    max_tokens: int,
+    samples: int = 1,
+    toolbox: Toolbox | None = None,
+) -> list[Reply]:
+    """Answer each conversation.
+
+    Args:
+        conversations: each ends with the turn to be answered.
+        max_tokens: the most of a turn.
+        samples: replies to each.
+        toolbox: what may be called; None: a call ends the reply, and is not run.
+
+    Returns:
+        ``samples`` replies to the first conversation, then those to the second, …
+
+    Raises:
+        UserError: as ``Engine.generate``.
+    """
+    all_ = [
+        _Exchange(encoder, encoder.prompt(messages), number) for messages in conversations for number in range(samples)
+    ]
+    going = all_
+    while going:
+        made = engine.generate(
+            [exchange.read for exchange in going],
+            sampling,
+            max_tokens=max_tokens,
+            samples=[exchange.number for exchange in going],
+        )
+        for exchange, completion in zip(going, made, strict=True):
+            exchange.take(completion, toolbox, engine.model.config.context)
+        going = [exchange for exchange in going if exchange.finish_reason is None]
+    return [exchange.reply() for exchange in all_]
+
+
+def stream(
+    engine: Engine,
+    encoder: ChatEncoder,
+    messages: Sequence[Message],
+    sampling: Sampling | None = None,
+    *,
+    max_tokens: int,
+    toolbox: Toolbox | None = None,
+) -> Generator[Token | Message, None, Reply]:
+    """Answer one conversation: its tokens as they come, and each turn (assistant's, tool's) when it is whole.
+
+    A token of id ``encoder.call_id`` begins a call, whose text follows. Arguments are those of ``replies``.
+    """
+    exchange = _Exchange(encoder, encoder.prompt(messages), 0)
+    while exchange.finish_reason is None:
+        completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens)
+        before = len(exchange.messages)
+        exchange.take(completion, toolbox, engine.model.config.context)
+        yield from exchange.messages[before:]
+    return exchange.reply()
+
+
+class _Exchange:
+    """A reply in the making."""
+
+    def __init__(self, encoder: ChatEncoder, prompt: list[int], number: int) -> None:
+        self.number = number
+        self.messages: list[Message] = []
+        self.finish_reason: FinishReason | None = None
+        self._encoder = encoder
+        self._prompt = prompt
+        self._ids: list[int] = []
+        self._written: list[bool] = []
+        self._rounds = 0
+
+    @property
+    def read(self) -> list[int]:
+        """What the model reads."""
+        return self._prompt + self._ids
+
+    def take(self, completion: Completion, toolbox: Toolbox | None, context: int) -> None:
+        """Take in a turn, and run what it calls."""
+        ids = [token.id for token in completion.tokens]
+        content, *calls = _split(ids, self._encoder.call_id)
+        texts = [self._encoder.tokenizer.decode(self._plain(call)) for call in calls]
+        self.messages.append(
+            Message("assistant", self._encoder.tokenizer.decode(self._plain(content)), tuple(map(_call, texts)))
+        )
+        self._add(ids if completion.ended_by is None else [*ids, completion.ended_by], written=True)
+        ended = completion.ended_by == self._encoder.end_id
+        if not (texts and ended and toolbox) or self._rounds == MAX_ROUNDS:
+            self.finish_reason = completion.finish_reason
+            return
+        self._rounds += 1
+        results = [Message("tool", toolbox.answer(text).content) for text in texts]
+        self.messages += results
+        # as in a prompt: the results, and the role of the turn to come
+        self._add(self._encoder.prompt(results), written=False)
+        if len(self.read) > context:
+            self.messages.append(Message("assistant", ""))
+            self.finish_reason = "length"
+
+    def reply(self) -> Reply:
+        """The finished reply."""
+        assert self.finish_reason is not None
+        return Reply(tuple(self.messages), tuple(self._ids), tuple(self._written), self.finish_reason)
+
+    def _add(self, ids: list[int], *, written: bool) -> None:
+        self._ids += ids
+        self._written += [written] * len(ids)
+
+    def _plain(self, ids: list[int]) -> list[int]:
+        """Without control ids that a model may write in the middle of a turn."""
+        control = set(self._encoder.tokenizer.special_tokens.values())
+        return [id for id in ids if id not in control]
+
+
+def _split(ids: list[int], at: int) -> list[list[int]]:
+    parts: list[list[int]] = [[]]
+    for id in ids:
+        if id == at:
+            parts.append([])
+        else:
+            parts[-1].append(id)
+    return parts
+
+
+def _call(text: str) -> ToolCall:
+    """The call that was written; one that cannot be read has no name."""
+    try:
+        return parse_call(text)
+    except UserError:
+        return ToolCall("", {"text": text})
