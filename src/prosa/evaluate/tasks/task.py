@@ -13,6 +13,7 @@ from random import Random
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import Lang, number, tr
 from prosa.evaluate.tasks.problem import Problem, Split, split_of
+from prosa.tokenizers.chat import ToolCall
 
 ENDLESS = 2**48  # the size of a space whose question i is drawn with ``Random(i)``
 
@@ -26,12 +27,14 @@ class Question:
         fields: what the wordings' ``{names}`` stand for; equal fields are the same question.
         answer: the right answer.
         accepted: further right answers.
+        call: the call of a built-in tool that finds the answer, where there is one.
     """
 
     key: str
     fields: Mapping[str, str]
     answer: str
     accepted: tuple[str, ...] = ()
+    call: ToolCall | None = None
 
 
 Templates = Mapping[Lang, tuple[str, ...]]
@@ -97,7 +100,7 @@ class Task:
             found = 0
             for q in islice(self._questions(split, seed, language), n):
                 prompt = random.choice(templates).format(**q.fields)
-                yield Problem(self.name, prompt, q.answer, language, split, q.key, q.accepted)
+                yield Problem(self.name, prompt, q.answer, language, split, q.key, q.accepted, q.call)
                 found += 1
             if found < n:
                 raise UserError(
