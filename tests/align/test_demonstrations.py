@@ -61,7 +61,7 @@ def test_what_cannot_be_shown():
     with pytest.raises(UserError, match="unknown task: 'plural'") as error:
         TaskData(("plural",))
     assert "plurals" in str(error.value) + error.value.hint
-    with pytest.raises(UserError, match="tasks.problems is 0"):
+    with pytest.raises(UserError, match=r"tasks\.problems is 0"):
         TaskData(problems=0)
     with pytest.raises(UserError, match="for testing only"):
         demonstrations(TaskData(("cloze",)))
