@@ -5,9 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 
-from prosa.align.sft import SftConfig
 from prosa.cli.main import main
 from prosa.core.errors import UserError
 from prosa.evaluate.tasks.answerer import Answerer
@@ -19,28 +17,18 @@ from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
 from prosa.pipeline.run import load
-from prosa.pipeline.sft import sft
 from prosa.pipeline.tasks import form_of, measure_tasks
 from prosa.tokenizers.chat import ChatEncoder, Message
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
 
 PROBLEMS = list(TASKS["plurals"].problems("test", seed=0, n=16))
-QUICK = {"micro_batch": 8, "batch_size": 8, "precision": "float32", "workers": 1, "compile": False, "lr": 1e-2}
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Path:
-    """base/ on random weights, and sft/ that learnt the answers to the problems by heart."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    tokenizer = train([f"{p.prompt} {p.answer}" for p in PROBLEMS], TokenizerConfig(vocab_size=600))
-    torch.manual_seed(0)
-    save_model(GPT(GPTConfig(600, 64, 2, 2, 32)), folder / "base", tokenizer=tokenizer)
-    talks = folder / "talks.jsonl"
-    lines = [{"instruction": p.prompt, "output": p.answer} for p in PROBLEMS for _ in range(4)]
-    talks.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    sft(str(folder / "base"), data=(talks,), out=folder, sft=SftConfig(steps=150, held_out=0.0, **QUICK))
-    return folder
+@pytest.fixture
+def run(by_heart) -> Path:
+    """A run whose base/ is random and whose rl/ knows the answers by heart."""
+    return by_heart
 
 
 def answerer(folder: Path, form: str) -> tuple[Answerer, Engine]:
@@ -50,7 +38,7 @@ def answerer(folder: Path, form: str) -> tuple[Answerer, Engine]:
 
 
 def test_by_heart_is_all_right_and_random_is_all_wrong(run) -> None:
-    tuned = measure_tasks(str(run / "sft"), tasks=("plurals",), problems=16, device="cpu")
+    tuned = measure_tasks(str(run / "rl"), tasks=("plurals",), problems=16, device="cpu")
     base = measure_tasks(str(run / "base"), tasks=("plurals",), problems=16, device="cpu")
     assert (tuned.form, tuned.scores[0].prompting, tuned.scores[0].right) == ("chat", "zero", 16)
     assert (base.form, base.scores[0].prompting, base.scores[0].right) == ("plain", "few", 0)
@@ -60,7 +48,7 @@ def test_by_heart_is_all_right_and_random_is_all_wrong(run) -> None:
 
 def test_ways_of_asking_are_compared_on_the_same_problems(run) -> None:
     found = measure_tasks(
-        str(run / "sft"), tasks=("plurals",), problems=16, prompting=("zero", "cot", "zero", "expert"), device="cpu"
+        str(run / "rl"), tasks=("plurals",), problems=16, prompting=("zero", "cot", "zero", "expert"), device="cpu"
     )
     assert [score.prompting for score in found.scores] == ["zero", "cot", "expert"]
     plain = found.to_json()
@@ -71,9 +59,9 @@ def test_ways_of_asking_are_compared_on_the_same_problems(run) -> None:
 
 
 def test_a_form_is_known_by_where_the_model_comes_from(run, tmp_path) -> None:
-    tokenizer = load(str(run / "sft"))[1]
+    tokenizer = load(str(run / "rl"))[1]
     assert form_of(run / "base", tokenizer) == "plain"
-    assert form_of(run / "sft", tokenizer) == "chat"
+    assert form_of(run / "rl", tokenizer) == "chat"
     (tmp_path / "mine").mkdir()
     assert form_of(tmp_path / "mine", tokenizer) == "plain"
     (tmp_path / "mine" / "config.resolved.yaml").write_text("model: {depth: 3}\n")
@@ -81,7 +69,7 @@ def test_a_form_is_known_by_where_the_model_comes_from(run, tmp_path) -> None:
     (tmp_path / "mine" / "config.resolved.yaml").write_text("model: runs/x/base\n")
     assert form_of(tmp_path / "mine", tokenizer) == "chat"
     bare = train(["a b"], TokenizerConfig(vocab_size=300, special_tokens=("<|endoftext|>",)))
-    assert form_of(run / "sft", bare) == "plain"
+    assert form_of(run / "rl", bare) == "plain"
 
 
 def test_the_plain_form_is_lines_of_text_and_the_chat_form_the_template(run) -> None:
@@ -92,7 +80,7 @@ def test_the_plain_form_is_lines_of_text_and_the_chat_form_the_template(run) -> 
     assert (answer.text, answer.cut) == (made.text, made.finish_reason == "length")
     assert "\n" not in answer.text
     assert plain.length(turns) == len(engine.tokenizer.encode("Um?\nuns\nMão?\n")) + 1
-    chat, engine = answerer(run / "sft", "chat")
+    chat, engine = answerer(run / "rl", "chat")
     encoder = ChatEncoder(engine.tokenizer)
     (reply,) = replies(engine, encoder, [turns], Sampling(temperature=0), max_tokens=9)
     assert chat.answer([turns], max_tokens=9)[0].text == reply.text
@@ -100,7 +88,7 @@ def test_the_plain_form_is_lines_of_text_and_the_chat_form_the_template(run) -> 
 
 
 def test_samples_come_prompt_by_prompt_whatever_the_batches(run) -> None:
-    chat, _ = answerer(run / "sft", "chat")
+    chat, _ = answerer(run / "rl", "chat")
     turns = [[Message("user", problem.prompt)] for problem in PROBLEMS]
     drawn = Sampling(temperature=1.5, seed=3)
     many = chat.answer(turns, max_tokens=6, sampling=drawn, samples=5)
@@ -111,7 +99,7 @@ def test_samples_come_prompt_by_prompt_whatever_the_batches(run) -> None:
 
 
 def test_the_command_tells_scores_in_both_languages(run, capsys) -> None:
-    argv = ["evaluate", str(run / "sft"), "--tasks", "plurals", "--problems", "16"]
+    argv = ["evaluate", str(run / "rl"), "--tasks", "plurals", "--problems", "16"]
     assert main([*argv, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert (row["score"], row["n"], row["prompting"], row["seed"]) == (1.0, 16, "zero", 0)
@@ -131,11 +119,11 @@ def test_an_own_file_is_asked(run, tmp_path, capsys) -> None:
     path = tmp_path / "meu.jsonl"
     rows = [{"prompt": p.prompt, "answer": p.answer if n % 2 else "errado"} for n, p in enumerate(PROBLEMS)]
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"x": 1}]), encoding="utf-8")
-    argv = ["evaluate", str(run / "sft"), "--problems-file", str(path), "--json"]
+    argv = ["evaluate", str(run / "rl"), "--problems-file", str(path), "--json"]
     assert main(argv) == 0
     said = capsys.readouterr()
     (row,) = json.loads(said.out)["rows"]
-    assert (row["task"], row["right"], row["n"]) == ("meu", 8, 16)
+    assert (row["task"], row["right"], row["n"]) == ("meu.jsonl", 8, 16)
     assert f"left out: {path}:17: neither 'prompt' nor 'question'" in said.err
     assert main([*argv, "--tasks", "plurals", "--problems", "8"]) == 0
     assert [row["n"] for row in json.loads(capsys.readouterr().out)["rows"]] == [8, 8]
@@ -167,8 +155,8 @@ def test_a_model_without_chat_tokens_is_asked_plainly_or_not_at_all(tmp_path) ->
 
 
 def test_tools_are_run_in_chat_form(run) -> None:
-    _, engine = answerer(run / "sft", "chat")
+    _, engine = answerer(run / "rl", "chat")
     with pytest.raises(UserError, match="calls no tools"):
         Answerer(engine, "plain", Toolbox(builtin_tools("pt")))
-    found = measure_tasks(str(run / "sft"), tasks=("plurals",), problems=16, tools=True, device="cpu")
+    found = measure_tasks(str(run / "rl"), tasks=("plurals",), problems=16, tools=True, device="cpu")
     assert found.scores[0].right == 16  # it calls none, and loses nothing

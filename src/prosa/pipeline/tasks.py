@@ -10,14 +10,17 @@ from prosa.core.device import DeviceName
 from prosa.core.errors import UserError
 from prosa.core.language import Lang, number, tr
 from prosa.core.progress import progress, warn
+from prosa.corpus.problems import Problems
+from prosa.evaluate.tasks.answerer import Answerer
+from prosa.evaluate.tasks.exam import Exam, exam
+from prosa.evaluate.tasks.measure import Difference, Score, compare, measure
+from prosa.evaluate.tasks.own_file import read_exam
+from prosa.evaluate.tasks.prompting import Prompting
+from prosa.evaluate.tasks.registry import find_tasks
 from prosa.pipeline.run import AFTER_BASE, BASE, load
 from prosa.pipeline.stage import RESOLVED
 
 if TYPE_CHECKING:
-    from prosa.evaluate.tasks.answerer import Answerer
-    from prosa.evaluate.tasks.exam import Exam
-    from prosa.evaluate.tasks.measure import Difference, Score
-    from prosa.evaluate.tasks.prompting import Prompting
     from prosa.tokenizers.protocol import Tokenizer
 
 FormChoice = Literal["auto", "chat", "plain"]
@@ -36,8 +39,8 @@ class TaskScores:
 
     model: Path
     form: str
-    scores: "list[Score]"
-    differences: "list[tuple[Prompting, Prompting, Difference]]"
+    scores: list[Score]
+    differences: list[tuple[Prompting, Prompting, Difference]]
 
     def to_json(self) -> dict[str, Any]:
         """The plain values."""
@@ -58,7 +61,7 @@ def measure_tasks(
     tasks: tuple[str, ...] = (),
     problems_file: Path | None = None,
     problems: int = 200,
-    prompting: "tuple[Prompting, ...]" = (),
+    prompting: tuple[Prompting, ...] = (),
     tools: bool = False,
     form: FormChoice = "auto",
     language: Lang | None = None,
@@ -71,7 +74,6 @@ def measure_tasks(
     Raises:
         UserError: no such model, task or file, nothing to ask, or tools and chat form where the model has none.
     """
-    from prosa.evaluate.tasks.measure import compare, measure
     from prosa.generate.tools import Toolbox, builtin_tools
 
     exams = exams_of(tasks, problems_file, problems, language=language, seed=seed)
@@ -95,17 +97,12 @@ def measure_tasks(
 
 def exams_of(
     tasks: Sequence[str], problems_file: Path | None, problems: int, *, language: Lang | None, seed: int
-) -> "list[Exam]":
+) -> list[Exam]:
     """The exams of the named tasks and of the file; a task's problems are in Portuguese where no language is given.
 
     Raises:
         UserError: an unknown task, a file that cannot be read, or nothing at all.
     """
-    from prosa.corpus.problems import Problems
-    from prosa.evaluate.tasks.exam import exam
-    from prosa.evaluate.tasks.own_file import read_exam
-    from prosa.evaluate.tasks.registry import find_tasks
-
     found = []
     if tasks or problems_file is None:
         found = [exam(task, n=problems, seed=seed, language=language or "pt-BR") for task in find_tasks(tasks)]
@@ -122,13 +119,12 @@ def exams_of(
 
 def load_answerer(
     model: str, *, form: FormChoice = "auto", device: DeviceName = "auto", toolbox: Any = None
-) -> "tuple[Answerer, Path]":
+) -> tuple[Answerer, Path]:
     """The model that ``model`` means, ready to answer, and its folder.
 
     Raises:
         UserError: there is none, or it cannot be asked in this form.
     """
-    from prosa.evaluate.tasks.answerer import Answerer
     from prosa.generate.engine import Engine
 
     network, tokenizer, folder = load(model)
@@ -152,6 +148,6 @@ def form_of(folder: Path, tokenizer: "Tokenizer") -> Literal["chat", "plain"]:
     return "chat" if isinstance(made_from, str) else "plain"
 
 
-def usual_prompting(answerer: "Answerer") -> "Prompting":
+def usual_prompting(answerer: Answerer) -> Prompting:
     """Zero-shot for a model tuned to answer; a base model is shown by examples what is asked."""
     return "few" if answerer.form == "plain" else "zero"

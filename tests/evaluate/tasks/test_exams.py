@@ -68,7 +68,7 @@ def test_an_exam_has_as_many_problems_as_there_are():
 def test_gsm8k_is_read_and_its_own_solutions_are_right():
     asked = read_exam(GSM8K, Problems(), n=100, seed=0)
     lines = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").splitlines()]
-    assert asked.name == "gsm8k"
+    assert asked.name == "gsm8k.jsonl"
     assert [problem.language for problem in asked.problems] == ["en"] * len(lines)
     assert len(asked.problems) == len(lines) == 14
     for problem, line in zip(asked.problems, lines, strict=True):
@@ -94,7 +94,7 @@ def test_an_own_file_compares_numbers_as_numbers_and_texts_as_texts(tmp_path):
         {"prompt": "Capital?", "answer": "asked twice"},
     )
     number, capital, half, price, english, nothing = asked.problems
-    assert asked.name == "meu"
+    assert asked.name == "meu.teste.jsonl"
     assert number.answer == "1234.50"
     assert asked.check(number, "São 1234,5")
     assert not asked.check(number, "São 1,2345")

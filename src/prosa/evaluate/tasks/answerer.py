@@ -9,16 +9,17 @@ Both are given the same turns, so that base and tuned models are asked the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.core.progress import Bar
-from prosa.generate.engine import MAX_ROWS, Engine
-from prosa.generate.reply import replies
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools.toolbox import Toolbox
 from prosa.tokenizers.chat import ChatEncoder, Message
+
+if TYPE_CHECKING:  # torch, which the commands load only where something is computed
+    from prosa.generate.engine import Engine
 
 Form = Literal["chat", "plain"]
 Conversation = Sequence[Message]
@@ -45,7 +46,7 @@ class Answerer:
         UserError: chat form with a tokenizer without chat tokens, or tools in plain form.
     """
 
-    def __init__(self, engine: Engine, form: Form, toolbox: Toolbox | None = None) -> None:
+    def __init__(self, engine: "Engine", form: Form, toolbox: Toolbox | None = None) -> None:
         if toolbox is not None and form == "plain":
             raise UserError(
                 tr(
@@ -92,6 +93,9 @@ class Answerer:
         Returns:
             ``samples`` answers to the first conversation, then those to the second, …
         """
+        from prosa.generate.engine import MAX_ROWS
+        from prosa.generate.reply import replies
+
         found: list[Answer] = []
         for some in _chunks(conversations, max(1, MAX_ROWS // samples)):
             if self._encoder is not None:

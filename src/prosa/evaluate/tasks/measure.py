@@ -165,7 +165,7 @@ def measure(
         UserError: as ``Engine.generate``.
     """
     most = (MAX_REASONING if prompting == "cot" else MAX_TOKENS) if max_tokens is None else max_tokens
-    asked = [_asked(answerer, exam, at, prompting, seed) for at in range(len(exam.problems))]
+    asked = [asked_turns(answerer, exam, at, prompting, seed) for at in range(len(exam.problems))]
     fitting = [turns for turns, _ in asked if turns is not None]
     made = iter(answerer.answer(fitting, max_tokens=most, paragraph=prompting == "cot", bar=bar))
     answers = [Answer("", cut=False) if turns is None else next(made) for turns, _ in asked]
@@ -193,10 +193,10 @@ def compare(before: Sequence[Score], after: Sequence[Score]) -> Difference:
     return Difference(sum(b.right > a.right for a, b in pairs), sum(b.right < a.right for a, b in pairs), len(pairs))
 
 
-def _asked(
+def asked_turns(
     answerer: Answerer, exam: Exam, at: int, prompting: Prompting, seed: int
 ) -> tuple[list[Message] | None, int]:
-    """The turns that ask problem ``at``, None where they do not fit, and how many examples they hold."""
+    """The turns that ask problem ``at``, None where they do not fit the context, and how many examples they hold."""
     problem, examples = exam.problems[at], exam.examples(at, SHOTS, seed) if prompting == "few" else []
     while examples:
         turns = conversation(problem, prompting, examples)

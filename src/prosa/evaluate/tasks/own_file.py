@@ -25,7 +25,7 @@ MARK = "####"
 
 
 def read_exam(path: Path, problems: Problems, *, n: int, seed: int, language: Lang | None = None) -> Exam:
-    """The exam of a file: ``n`` of its problems, drawn by ``seed``, or all in their order where there are no more.
+    """The exam of a file, by its name: ``n`` of its problems, drawn by ``seed``, or all in order where there are fewer.
 
     Args:
         problems: what could not be read is counted and named here.
@@ -35,7 +35,7 @@ def read_exam(path: Path, problems: Problems, *, n: int, seed: int, language: La
         UserError: as ``read_records``, or ``n`` is below 1.
     """
     check_count(n)
-    name, numbers, prompts = path.name.partition(".")[0], set[str](), set[str]()
+    name, numbers, prompts = path.name, set[str](), set[str]()
 
     def convert(record: Record) -> Problem:
         problem, is_number = _problem(record, name, language)
