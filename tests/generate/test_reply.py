@@ -5,7 +5,7 @@ from tiny_generation import byte_level, random_model
 
 from prosa.generate.completion import Completion, Token
 from prosa.generate.engine import Engine
-from prosa.generate.reply import MAX_ROUNDS, _Exchange, replies, stream
+from prosa.generate.reply import MAX_ROUNDS, _Exchange, announced, replies, stream
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox, ToolCall, builtin_tools
 from prosa.tokenizers.chat import ChatEncoder, Message
@@ -105,3 +105,12 @@ def test_streamed_and_batched_are_the_same_and_samples_differ():
     assert [token.id for token in tokens] == [id for id in made[3].ids if id not in engine._ends]
     (alone,) = engine.generate([ENCODER.prompt(ASKED)], sampling, max_tokens=20, samples=[2])
     assert [token.id for token in alone.tokens] == [id for id in made[2].ids if id not in engine._ends]
+
+
+def test_the_tools_are_announced_after_what_the_system_turn_says():
+    toolbox = Toolbox(builtin_tools("pt")[:2])
+    told = Message("system", "calculator(expression)\ntoday()")
+    assert announced(ASKED, toolbox) == [told, *ASKED]
+    briefed = announced([Message("system", "Sê breve."), *ASKED], toolbox)
+    assert briefed == [Message("system", "Sê breve.\n\n" + told.content), *ASKED]
+    assert announced(ASKED, None) == announced(ASKED, Toolbox()) == ASKED

@@ -125,6 +125,11 @@ def test_a_stage_that_is_no_better_is_said_to_be_so(by_heart, tmp_path, capsys) 
     assert "rl is worse than sft: -100.0 percentage points" in out
 
 
+def test_tools_are_for_the_stages_after_base(run) -> None:
+    made = gains(run, **ASKED | {"tasks": ("plurals",)}, tools=True)
+    assert [stage.scores[0].too_long for stage in made.stages] == [0, 16, 16]
+
+
 def test_one_stage_alone_has_scores_and_nothing_to_compare(by_heart, tmp_path) -> None:
     shutil.copytree(by_heart / "base", tmp_path / "base")
     made = gains(tmp_path, **ASKED).to_json()

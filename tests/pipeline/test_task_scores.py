@@ -11,7 +11,7 @@ from prosa.core.errors import UserError
 from prosa.evaluate.tasks.answerer import Answerer
 from prosa.evaluate.tasks.registry import TASKS
 from prosa.generate.engine import Engine
-from prosa.generate.reply import replies
+from prosa.generate.reply import announced, replies
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.models.gpt import GPT, GPTConfig
@@ -154,9 +154,14 @@ def test_a_model_without_chat_tokens_is_asked_plainly_or_not_at_all(tmp_path) ->
     assert measure_tasks(str(tmp_path), tasks=("2D+",), problems=2, device="cpu").form == "plain"
 
 
-def test_tools_are_run_in_chat_form(run) -> None:
+def test_tools_are_announced_in_chat_form(run) -> None:
     _, engine = answerer(run / "rl", "chat")
+    toolbox = Toolbox(builtin_tools("pt"))
     with pytest.raises(UserError, match="calls no tools"):
-        Answerer(engine, "plain", Toolbox(builtin_tools("pt")))
+        Answerer(engine, "plain", toolbox)
+    turns = [Message("user", "Quanto é 2 + 2?")]
+    with_tools, without = Answerer(engine, "chat", toolbox), Answerer(engine, "chat")
+    encoder = ChatEncoder(engine.tokenizer)
+    assert with_tools.length(turns) == len(encoder.prompt(announced(turns, toolbox))) > without.length(turns)
     found = measure_tasks(str(run / "rl"), tasks=("plurals",), problems=16, tools=True, device="cpu")
-    assert found.scores[0].right == 16  # it calls none, and loses nothing
+    assert found.scores[0].too_long == 16  # in this little context the tools leave no room

@@ -2,6 +2,9 @@
 
 ``replies`` makes many at once, ``stream`` one token by token; both give the same. The program's part (a tool's turn and
 the role token after it) is marked as not written by the model: nothing is learnt from it.
+
+Which tools there are, the system turn tells (``announced``); a model that learnt from such conversations calls tools
+where there are some and answers by itself where there are none.
 """
 
 from collections.abc import Generator, Sequence
@@ -41,6 +44,14 @@ class Reply:
         return self.messages[-1].content
 
 
+def announced(messages: Sequence[Message], toolbox: Toolbox | None) -> list[Message]:
+    """The conversation with its tools named in the system turn, after what that says already."""
+    if toolbox is None or not toolbox.announcement:
+        return list(messages)
+    said = [m.content for m in messages[:1] if m.role == "system"]
+    return [Message("system", "\n\n".join([*said, toolbox.announcement])), *messages[len(said) :]]
+
+
 def replies(
     engine: Engine,
     encoder: ChatEncoder,
@@ -57,7 +68,7 @@ def replies(
         conversations: each ends with the turn to be answered.
         max_tokens: the most of a turn.
         samples: replies to each.
-        toolbox: what may be called; None: a call ends the reply, and is not run.
+        toolbox: what may be called, and is announced; None: a call ends the reply, and is not run.
 
     Returns:
         ``samples`` replies to the first conversation, then those to the second, …
@@ -66,7 +77,9 @@ def replies(
         UserError: as ``Engine.generate``.
     """
     all_ = [
-        _Exchange(encoder, encoder.prompt(messages), number) for messages in conversations for number in range(samples)
+        _Exchange(encoder, encoder.prompt(announced(messages, toolbox)), number)
+        for messages in conversations
+        for number in range(samples)
     ]
     going = all_
     while going:
@@ -95,7 +108,7 @@ def stream(
 
     A token of id ``encoder.call_id`` begins a call, whose text follows. Arguments are those of ``replies``.
     """
-    exchange = _Exchange(encoder, encoder.prompt(messages), 0)
+    exchange = _Exchange(encoder, encoder.prompt(announced(messages, toolbox)), 0)
     while exchange.finish_reason is None:
         completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens)
         before = len(exchange.messages)

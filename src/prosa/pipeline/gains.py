@@ -10,7 +10,7 @@ from prosa.core.language import Lang, tr
 from prosa.core.progress import progress
 from prosa.evaluate.gains import Gains, StageScores, draw_samples, gains_of
 from prosa.evaluate.tasks.measure import measure
-from prosa.pipeline.run import GAINS, MODEL_STAGES
+from prosa.pipeline.run import BASE, GAINS, MODEL_STAGES
 from prosa.pipeline.stage import RESOLVED
 from prosa.pipeline.tasks import exams_of, load_answerer, usual_prompting
 
@@ -54,7 +54,7 @@ def gains(
     asked = sum(len(exam.problems) for exam in exams) * len(names)
     with progress(tr("answering", "respondendo"), asked, tr("problems", "problemas")) as bar:
         for name in names:
-            answerer, _ = load_answerer(f"{run}:{name}", device=device, toolbox=toolbox)
+            answerer, _ = load_answerer(f"{run}:{name}", device=device, toolbox=None if name == BASE else toolbox)
             way = usual_prompting(answerer)
             scores = [measure(answerer, exam, way, seed=seed, bar=bar) for exam in exams]
             drawn = draw_samples(answerer, exams, way, seed=seed) if name in (names[0], names[-1]) else {}

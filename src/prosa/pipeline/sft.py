@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prosa.align.demonstrations import TaskData, demonstrations
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, divide, validator
 from prosa.core.config import write_yaml
@@ -39,6 +40,7 @@ class Configuration:
 
     model: str
     data: tuple[Path, ...]
+    tasks: TaskData
     sft: SftConfig
     lora: LoraConfig
 
@@ -58,7 +60,8 @@ class FineTuned:
 def sft(
     model: str,
     *,
-    data: tuple[Path, ...],
+    data: tuple[Path, ...] = (),
+    tasks: TaskData = TaskData(),
     out: Path | None = None,
     sft: SftConfig = SftConfig(),
     lora: LoraConfig = LoraConfig(),
@@ -70,6 +73,7 @@ def sft(
     Args:
         model: A run (its base model, or its newest before this stage), run:stage, or a model folder.
         data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
+        tasks: Problems with verifiable answers, shown beside them.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
         sft: The training.
         lora: Adapters in place of training all weights; they go to sft/adapter, and merged to sft/ itself.
@@ -82,9 +86,17 @@ def sft(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
+    if not data and not tasks.names:
+        raise UserError(
+            tr("no conversations given.", "nenhuma conversa foi dada."),
+            tr(
+                "Give --data FILE, or --tasks.names TASK ...",
+                "Dê --data ARQUIVO, ou --tasks.names TAREFA ...",
+            ),
+        )
     start = start_of(model, (BASE,))
     source, folder = start.as_posix(), result_folder(model, start, out, SFT)
-    asked = Configuration(source, data, sft, lora)
+    asked = Configuration(source, data, tasks, sft, lora)
     if is_done(folder, asked, resume):
         return FineTuned(folder, read_json(folder / TRAINING))
     if resume != "no":
@@ -104,9 +116,10 @@ def sft(
     network.float()
     encoder = ChatEncoder(tokenizer)
     problems = Problems()
-    conversations = list(read_conversations(data, problems))
+    conversations = list(read_conversations(data, problems)) if data else []
     for problem in problems.named[:3]:
         warn(tr(f"left out: {problem.source}: {problem.why}", f"deixado de fora: {problem.source}: {problem.why}"))
+    conversations += demonstrations(tasks)
     learnt, held_out = divide(conversations, sft.held_out)
     if not learnt:
         raise UserError(

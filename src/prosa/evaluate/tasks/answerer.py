@@ -68,7 +68,9 @@ class Answerer:
     def length(self, conversation: Conversation) -> int:
         """The tokens that the model reads before it answers."""
         if self._encoder is not None:
-            return len(self._encoder.prompt(conversation))
+            from prosa.generate.reply import announced
+
+            return len(self._encoder.prompt(announced(conversation, self._toolbox)))
         tokenizer = self._engine.tokenizer
         return len(tokenizer.encode(_text(conversation))) + (tokenizer.end_of_text is not None)
 

@@ -18,6 +18,7 @@ from operator import add, mul, sub
 from prosa.core.language import Lang
 from prosa.evaluate.tasks.extract import same_number
 from prosa.evaluate.tasks.task import Question, Task, Wordings
+from prosa.tokenizers.chat import ToolCall
 
 _OPERATIONS = {"+": add, "-": sub, "*": mul}
 _SIGNS = {"+": "+", "-": "-", "*": "×"}
@@ -69,7 +70,7 @@ def _pair(digits: int, operation: str) -> Task:
             "tight": f"{a}{operation}{b}",
         }
         key = f"arithmetic:{min(a, b)}{operation}{max(a, b)}"
-        return Question(key, fields, str(_OPERATIONS[operation](a, b)))
+        return Question(key, fields, str(_OPERATIONS[operation](a, b)), call=_calculate(fields["tight"]))
 
     name = f"{digits}D{'x' if operation == '*' else operation}"
     return Task(name, lambda _: limit**2, question, same_number, _WORDINGS)
@@ -94,7 +95,11 @@ def _composite(i: int, language: Lang) -> Question:
     elif inner != "-":
         key = f"arithmetic:{a}{outer}({min(b, c)}{inner}{max(b, c)})"
     answer = _OPERATIONS[outer](a, _OPERATIONS[inner](b, c))
-    return Question(key, fields, str(answer))
+    return Question(key, fields, str(answer), call=_calculate(tight))
+
+
+def _calculate(expression: str) -> ToolCall:
+    return ToolCall("calculator", {"expression": expression})
 
 
 ARITHMETIC = (
