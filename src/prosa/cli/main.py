@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
+    "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),

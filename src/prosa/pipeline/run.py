@@ -15,7 +15,7 @@ CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_BASE = (RL, REWARD, DPO, SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
-RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
+RECIPE, EVALUATION, GAINS, REPORT = "recipe.yaml", "evaluation.json", "gains.json", "report.html"
 
 
 def model_folder(spec: str) -> Path:

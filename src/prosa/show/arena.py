@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from prosa.core.language import number, tr
@@ -16,7 +17,11 @@ EXCERPT = 200  # characters of each
 
 def show_arena(found: Jsonable) -> None:
     """Two tables, then what has to be known to read them."""
-    plain, console = found.to_json(), new_console()
+    print_arena(found.to_json(), new_console())
+
+
+def print_arena(plain: Mapping[str, Any], console: Console) -> None:
+    """The same, of the plain values of standings."""
     heads = [
         tr("model against model", "modelo contra modelo"),
         tr("wins", "vitórias"),
