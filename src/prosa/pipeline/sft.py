@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prosa.align.lora import LoraConfig
-from prosa.align.sft import SftConfig, answers, divide, validator
+from prosa.align.sft import SftConfig, answers, validator
 from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import mark_complete, read_json, write_json, write_text
@@ -13,6 +13,7 @@ from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
+from prosa.data.division import divide
 from prosa.pipeline.run import BASE, SFT, load
 from prosa.pipeline.stage import (
     RESOLVED,
