@@ -6,7 +6,7 @@ from typing import Any
 
 from prosa.align.demonstrations import TaskData, demonstrations
 from prosa.align.lora import LoraConfig
-from prosa.align.sft import SftConfig, answers, divide, validator
+from prosa.align.sft import SftConfig, answers, validator
 from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import mark_complete, read_json, write_json, write_text
@@ -14,6 +14,7 @@ from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
+from prosa.data.division import divide
 from prosa.pipeline.run import BASE, SFT, load
 from prosa.pipeline.stage import (
     RESOLVED,
