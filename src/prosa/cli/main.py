@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
+    "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),

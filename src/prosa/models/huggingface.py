@@ -75,6 +75,12 @@ def load_model(folder: Path) -> GPT:
     return from_weights(config, weights, str(where)).eval()
 
 
+def weights_fingerprint(model: GPT) -> str:
+    """16 hex digits of what the model's weights are."""
+    sums = {name: _sha256(tensor.cpu()) for name, tensor in to_weights(model).items()}
+    return hashlib.sha256(repr(sorted(sums.items())).encode()).hexdigest()[:16]
+
+
 def saved_tokenizer_fingerprint(folder: Path) -> str | None:
     """The fingerprint of the tokenizer that a model folder was saved with; None where the folder does not tell.
 
