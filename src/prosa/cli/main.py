@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
+    "chat": ("chat", "talk with a model in the terminal"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
@@ -28,6 +29,8 @@ EPILOG = """
 Start here:
   prosa build my-folder/ --out runs/mine
   prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
+  prosa sft runs/mine --data conversations.jsonl
+  prosa chat runs/mine
   prosa report runs/mine
 
 `prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese

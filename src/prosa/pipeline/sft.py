@@ -164,6 +164,7 @@ def sft(
         "data": {
             "read": len(conversations),
             "bad": problems.count,
+            "calls": sum(any(m.calls for m in c.messages) for c in conversations),
             "problems": [f"{p.source}: {p.why}" for p in problems.named],
             "held_out": len(held_out),
             "measured": min(len(held_out), MEASURED),
