@@ -1,15 +1,25 @@
 """Models and engines that say what a test wants."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 
+from prosa.align.sft import SftConfig
+from prosa.data.conversation_file import as_record
 from prosa.generate.completion import Completion, Token
+from prosa.generate.reply import announced
 from prosa.generate.sampling import Sampling
+from prosa.generate.tools import Toolbox, ToolCall, builtin_tools
 from prosa.models.gpt import GPT, GPTConfig
-from prosa.tokenizers.chat import ChatEncoder
+from prosa.models.huggingface import save_model
+from prosa.pipeline.sft import sft
+from prosa.tokenizers.chat import ChatEncoder, Message
+from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.stream import Utf8Stream
+from prosa.tokenizers.train import train
 
 CALL = '<|call|>{"name": "calculator", "arguments": {"expression": "3,5*2"}}'
 
@@ -64,3 +74,26 @@ def chain_model(vocab_size: int, context: int, following: Callable[[int], int]) 
         for id in range(vocab_size):
             model.unembedding.weight[following(id), id] = 10
     return model.eval()
+
+
+GREETING, SUM = "Olá!", "Quanto é 3,5*2?"
+GREETED, SUMMED = "Olá, cão! 😀\n♥", "Dá 7."
+
+
+def make_chat_run(run: Path) -> Path:
+    """A run whose tiny model was fine-tuned in two seconds: it answers ``GREETING``, and ``SUM`` by the calculator."""
+    toolbox, call = Toolbox(builtin_tools("en")), ToolCall("calculator", {"expression": "3,5*2"})
+    greeting = [Message("user", GREETING), Message("assistant", GREETED)]
+    sum_ = [Message("user", SUM), Message("assistant", "", (call,)), Message("tool", "7"), Message("assistant", SUMMED)]
+    talks = [announced(talk, toolbox) for talk in (greeting + sum_, sum_ + greeting)]
+    texts = [turn.content for talk in talks for turn in talk]
+    tokenizer = train([*texts, call.text] * 3, TokenizerConfig(vocab_size=352))
+    torch.manual_seed(0)
+    save_model(GPT(GPTConfig(tokenizer.vocab_size, 128, 1, 2, 48)), run / "start", tokenizer=tokenizer)
+    lines = [json.dumps(as_record(talk)) + "\n" for talk in talks] * 4
+    (run / "talks.jsonl").write_text("".join(lines))
+    config = SftConfig(
+        steps=80, held_out=0.0, micro_batch=4, batch_size=4, precision="float32", workers=1, compile=False, lr=1e-2
+    )
+    sft(str(run / "start"), data=(run / "talks.jsonl",), out=run, sft=config)
+    return run

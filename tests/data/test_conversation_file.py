@@ -14,7 +14,9 @@ from prosa.tokenizers.chat import Message, ToolCall
 TALK = (
     Message("system", "Sê breve.\n\ncalculator(expression)"),
     Message("user", 'Quanto é 3,5*2? "ção" <|end|>\u2028 fim'),
-    Message("assistant", "Vejamos.", (ToolCall("calculator", {"expression": "3,5*2"}), ToolCall("f", {"x": [1, None]}))),
+    Message(
+        "assistant", "Vejamos.", (ToolCall("calculator", {"expression": "3,5*2"}), ToolCall("f", {"x": [1, None]}))
+    ),
     Message("tool", "7"),
     Message("tool", ""),
     Message("assistant", "Dá 7."),
@@ -85,7 +87,7 @@ def test_what_a_model_wrote_and_no_encoding_has_is_replaced(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl.gz", "a.txt", "a"])
 def test_other_formats_are_refused(tmp_path, name):
-    with pytest.raises(UserError, match="not a .jsonl file"):
+    with pytest.raises(UserError, match=r"not a \.jsonl file"):
         ConversationFile(tmp_path / name)
 
 
@@ -95,7 +97,7 @@ def test_what_cannot_be_written_is_told_and_touches_nothing(tmp_path):
         ConversationFile(tmp_path / "d.jsonl")
     file = ConversationFile(tmp_path / "a.jsonl")
     for messages in ((), TALK[:2]):
-        with pytest.raises(UserError, match="not saved .*: no assistant turn"):
+        with pytest.raises(UserError, match=r"not saved .*: no assistant turn"):
             file.save(messages)
     assert not file.path.exists()
     utf16 = "{}\n".encode("utf-16")
@@ -104,7 +106,7 @@ def test_what_cannot_be_written_is_told_and_touches_nothing(tmp_path):
         file.save(TALK)
     assert file.path.read_bytes() == utf16
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="not saved in .*file/a.jsonl") as error:
+    with pytest.raises(UserError, match=r"not saved in .*file/a\.jsonl") as error:
         ConversationFile(tmp_path / "file" / "a.jsonl").save(TALK)
     assert "--out" not in str(error.value)
 
