@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
+    "chat": ("chat", "talk with a model in the terminal"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),
@@ -30,6 +31,8 @@ EPILOG = """
 Start here:
   prosa build my-folder/ --out runs/mine
   prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
+  prosa sft runs/mine --data conversations.jsonl
+  prosa chat runs/mine
   prosa report runs/mine
 
 `prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese

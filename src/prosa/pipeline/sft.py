@@ -131,7 +131,10 @@ def sft(
         figures={
             "trained_parameters": trained,
             "epochs": result.steps / train.steps_per_epoch,
-            "data": records.figures(train.fit, measured.fit.conversations if measured else 0),
+            "data": {
+                **records.figures(train.fit, measured.fit.conversations if measured else 0),
+                "calls": sum(any(m.calls for m in c.messages) for c in records.learnt),
+            },
         },
     )
 
