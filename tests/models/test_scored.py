@@ -40,25 +40,25 @@ def make(shape: str, labels: tuple[str, ...] = LABELS, *, bias: bool = False) ->
 
 
 def ragged() -> tuple[list[Tensor], Tensor, Tensor]:
-    """Texts, and the same as a padded batch (the padding is any ids at all) with their lengths."""
+    """Texts, and the same as a padded batch (the padding is any ids at all) and where they end."""
     draws = torch.Generator().manual_seed(1)
     texts = [torch.randint(299, (n,), generator=draws) for n in LENGTHS]
     batch = torch.randint(300, (len(texts), max(LENGTHS)), generator=draws)
     for row, text in zip(batch, texts, strict=True):
         row[: len(text)] = text
-    return texts, batch, torch.tensor(LENGTHS)
+    return texts, batch, torch.tensor(LENGTHS) - 1
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("shape", SHAPES)
 def test_padding_changes_no_output(shape: str) -> None:
     model = make(shape, bias=True)
-    texts, batch, lengths = ragged()
-    together = model(batch, lengths)
+    texts, batch, ends = ragged()
+    together = model(batch, ends)
     assert together.shape == (len(LENGTHS), len(LABELS))
     assert float(together.std(0).min()) > 0.05
     for row, text in zip(together, texts, strict=True):
-        torch.testing.assert_close(model(text[None], torch.tensor([len(text)]))[0], row, rtol=0, atol=1e-6)
+        torch.testing.assert_close(model(text[None], torch.tensor([len(text) - 1]))[0], row, rtol=0, atol=1e-6)
     whole = model.backbone.hidden(texts[3][None])[0, -1]  # the definition
     torch.testing.assert_close(model.score.weight @ whole + model.score.bias, together[3], rtol=0, atol=1e-6)
 
@@ -67,7 +67,7 @@ def test_a_new_head_gives_zero_and_takes_the_place_of_the_language_head() -> Non
     backbone = GPT(SHAPES["modern untied"])
     before = {name: p.clone() for name, p in backbone.named_parameters() if not name.startswith("unembedding")}
     model = ScoredGPT(backbone, ("reward",), bias=True)
-    assert model(torch.tensor([[1, 2, 3]]), torch.tensor([3])).tolist() == [[0.0]]
+    assert model(torch.tensor([[1, 2, 3]]), torch.tensor([2])).tolist() == [[0.0]]
     after = {name.removeprefix("backbone."): p for name, p in model.named_parameters() if "score" not in name}
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], p) for name, p in before.items())
@@ -87,11 +87,11 @@ def test_transformers_opens_the_folder_with_the_same_logits(shape: str, tmp_path
     assert not any(info[k] for k in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert theirs.config.id2label == dict(enumerate(LABELS))
     assert theirs.config.pad_token_id == tokenizer.end_of_text
-    texts, batch, lengths = ragged()
-    there = torch.arange(batch.shape[1]) < lengths[:, None]
+    texts, batch, ends = ragged()
+    there = torch.arange(batch.shape[1]) <= ends[:, None]
     padded = torch.where(there, batch, theirs.config.pad_token_id)
     assert all(text[-1] != tokenizer.end_of_text for text in texts)
-    expected = model(batch, lengths)
+    expected = model(batch, ends)
     torch.testing.assert_close(theirs(padded, attention_mask=there.long()).logits, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(theirs(padded).logits, expected, rtol=0, atol=1e-5)
 
@@ -99,7 +99,7 @@ def test_transformers_opens_the_folder_with_the_same_logits(shape: str, tmp_path
     words = ["um", "dois três dois três um um"]
     given = opened(words, padding=True, return_tensors="pt")
     ids = [tokenizer.encode(text) for text in words]
-    alone = [model(torch.tensor([row]), torch.tensor([len(row)]))[0] for row in ids]
+    alone = [model(torch.tensor([row]), torch.tensor([len(row) - 1]))[0] for row in ids]
     given.pop("token_type_ids", None)
     torch.testing.assert_close(theirs(**given).logits, torch.stack(alone), rtol=0, atol=1e-5)
 
@@ -129,7 +129,7 @@ def test_we_open_what_transformers_saves(tmp_path: Path) -> None:
     ours = load_scored(tmp_path)
     assert ours.config.labels == ("LABEL_0", "LABEL_1")
     ids = torch.tensor([[1, 5, 9], [4, 2, 66]])
-    torch.testing.assert_close(ours(ids, torch.tensor([3, 2])), theirs(ids).logits, rtol=0, atol=1e-5)
+    torch.testing.assert_close(ours(ids, torch.tensor([2, 1])), theirs(ids).logits, rtol=0, atol=1e-5)
 
 
 def test_the_two_kinds_of_folder_are_told_apart_and_a_bad_head_is_named(tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_the_two_kinds_of_folder_are_told_apart_and_a_bad_head_is_named(tmp_path
 
 def test_a_text_longer_than_the_context_is_refused() -> None:
     with pytest.raises(UserError, match="does not fit the model's context of 160"):
-        make("modern")(torch.zeros(1, 161, dtype=torch.int64), torch.tensor([161]))
+        make("modern")(torch.zeros(1, 161, dtype=torch.int64), torch.tensor([160]))

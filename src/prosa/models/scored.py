@@ -54,13 +54,13 @@ class ScoredGPT(nn.Module):
         for parameter in self.score.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """(B, T) int64 ids of which a row's first ``lengths`` are the text -> (B, n).
+    def forward(self, ids_BT: Tensor, ends_B: Tensor) -> Tensor:
+        """(B, T) int64 ids, and where each row's text has its last token -> (B, n).
 
         Raises:
             UserError: a text is longer than the context.
         """
-        return self.head(last(self.hidden(ids_BT), lengths_B))
+        return self.head(last(self.hidden(ids_BT), ends_B))
 
     def hidden(self, ids_BT: Tensor) -> Tensor:
         """What the decoder makes of each token: (B, T, C)."""
@@ -72,6 +72,6 @@ class ScoredGPT(nn.Module):
         return outputs
 
 
-def last(hidden_BTC: Tensor, lengths_B: Tensor) -> Tensor:
-    """Of each row's first ``lengths`` states (at least one) the last: (B, T, C) -> (B, C)."""
-    return hidden_BTC[torch.arange(len(lengths_B), device=hidden_BTC.device), lengths_B - 1]
+def last(hidden_BTC: Tensor, ends_B: Tensor) -> Tensor:
+    """Of each row the state at its end: (B, T, C) -> (B, C)."""
+    return hidden_BTC[torch.arange(len(ends_B), device=hidden_BTC.device), ends_B]
