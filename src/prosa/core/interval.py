@@ -1,4 +1,17 @@
-"""Confidence intervals by the bootstrap (Efron 1979): resample the units, recompute, take the percentiles."""
+"""Confidence intervals: of a ratio by the bootstrap (Efron 1979), of a share of right answers and of the difference
+of two such shares in closed form.
+
+    wilson              (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)          (Wilson 1927, JASA 22)
+    paired_difference   a - b ± z √((a + b - (a - b)²) / (n + 2)),
+                        a = (only the second right + 1) / (n + 2), b = (only the first right + 1) / (n + 2)
+                                                                       (Bonett & Price 2012, JEBS 37)
+
+Both keep their level where all or none are right, where the normal interval has no width. The second is the interval
+that belongs to McNemar's test: problems that both get right, or both wrong, say nothing of the difference.
+"""
+
+import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,3 +43,34 @@ def bootstrap_ratio(
         ratios[i] = top[pick].sum() / bottom[pick].sum()
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def wilson(right: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a share of ``right`` among ``n`` independent answers; nothing asked says nothing: (0, 1)."""
+    if not 0 <= right <= n:
+        raise ValueError(f"{right} right of {n}")
+    if n == 0:
+        return 0.0, 1.0
+    z, share = _z(level), right / n
+    middle = share + z * z / (2 * n)
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    whole = 1 + z * z / n
+    return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
+
+
+def paired_difference(gained: int, lost: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """The interval of (gained - lost) / n, the difference of two shares of right answers to the same ``n`` problems.
+
+    Args:
+        gained: problems that the second alone has right.
+        lost: problems that the first alone has right.
+    """
+    if min(gained, lost) < 0 or gained + lost > n:
+        raise ValueError(f"{gained} gained and {lost} lost of {n}")
+    a, b = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
+    reach = _z(level) * math.sqrt((a + b - (a - b) ** 2) / (n + 2))
+    return max(-1.0, a - b - reach), min(1.0, a - b + reach)
+
+
+def _z(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
