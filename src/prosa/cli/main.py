@@ -18,6 +18,7 @@ COMMANDS = {
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "chat": ("chat", "talk with a model in the terminal"),
     "reward": ("reward", "preferences -> a model that scores answers"),
+    "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),
