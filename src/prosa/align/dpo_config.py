@@ -14,6 +14,8 @@ from prosa.train.config import TrainConfig
 class DpoConfig(TrainConfig):
     """How a model is trained on preferences; what differs from pretraining, and its own."""
 
+    minutes: float = 8.0
+    """With steps 0: how long training may take, not counting that all preferences are read once before. 0: no limit."""
     epochs: float = 1.0
     """With steps 0: the most passes over the preferences. 0: no limit."""
     batch_size: int = 16
@@ -24,7 +26,7 @@ class DpoConfig(TrainConfig):
     """Every answer is in a row of its own and sees no other: always false here."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 1e-4
+    lr: float = 5e-5
     """AdamW's peak learning rate."""
     embedding_lr: float = 0.0
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
