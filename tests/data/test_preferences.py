@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prosa.core.errors import UserError
-from prosa.core.language import set_language
+from prosa.core.language import speaking
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation
 from prosa.data.division import divide
@@ -178,11 +178,8 @@ def test_a_bad_record_is_named_and_the_others_are_read(tmp_path, value, why) -> 
 
 def test_a_problem_is_told_in_portuguese_too(tmp_path) -> None:
     problems = Problems()
-    set_language("pt-BR")
-    try:
+    with speaking("pt-BR"):
         list(read_rankings([_write(tmp_path / "a.jsonl", [PAIR, {**PAIR, "chosen": ""}])], problems))
-    finally:
-        set_language("en")
     assert problems.named[0].why == "'chosen': a resposta está vazia"
 
 

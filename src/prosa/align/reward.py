@@ -10,7 +10,7 @@ shifted by a bias to the mean 0 (ibid., 3.5).
 Shapes: B rankings, K answers, T tokens, N answers that are there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -109,28 +109,6 @@ class PairwiseLoss:
         known = difference.detach()
         sums = {"accuracy": float(mean_B((known > 0).float()).sum()), "margin": float(mean_B(known).sum())}
         return mean_B(-F.logsigmoid(difference)).sum(), len(there_BP), sums
-
-
-def validator(batches: "Iterable[PreferenceBatch]") -> Callable[[Any, int], dict[str, float]]:
-    """A function of model and step for ``train.fit``: loss, accuracy and margin over ``batches``."""
-    import torch
-
-    from prosa.train.step import rows
-
-    objective, kept = PairwiseLoss(), list(batches)
-
-    @torch.no_grad()
-    def validate(model: Any, step: int) -> dict[str, float]:
-        device = next(model.parameters()).device
-        total, count = 0.0, 0
-        sums: dict[str, float] = {}
-        for batch in kept:
-            loss, n, more = objective(model, rows(batch, 0, len(batch.inputs), device))
-            total, count = total + float(loss), count + n
-            sums = {name: sums.get(name, 0.0) + value for name, value in more.items()}
-        return {"loss": total / count, **{name: value / count for name, value in sums.items()}, "rankings": count}
-
-    return validate
 
 
 class RewardModel:

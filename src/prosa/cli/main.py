@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
     "reward": ("reward", "preferences -> a model that scores answers"),
+    "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),

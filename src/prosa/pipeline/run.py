@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
-AFTER_BASE = (RL, REWARD, DPO, SFT)
+AFTER_SFT = (DPO, REWARD, RL)
+AFTER_BASE = (SFT, *AFTER_SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
 RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
 
