@@ -10,7 +10,7 @@ of them (Rafailov et al. 2023, arXiv 2305.18290).
 The reference is the model as it was before training, so h = 0 at first and the loss is ln 2, or 1 / (4 beta^2). beta
 times log p - log ref of an answer is the reward that the model stands for. All pairs of a ranking are learnt from.
 
-Shapes: B rankings, K answers of one, S = sequences that are there, T tokens.
+Shapes: B rankings, K answers of one, T tokens; n of them are the answers'.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from prosa.align.dpo_config import DpoConfig
+from prosa.align.packed import packed_hidden
 from prosa.data.batches import IGNORE, Batch
 from prosa.data.preference_batches import PreferenceBatch, PreferenceBatches
 from prosa.train.loss import chunk_tokens, chunked_log_probs
@@ -47,20 +48,20 @@ class PreferenceLoss:
         change_BK = log_probs_BK - reference_NK[batch.numbers]
         if config.loss == "ipo":
             change_BK = change_BK / (batch.targets != IGNORE).sum(-1).clamp(min=1)
-        change_n, (better, worse) = change_BK.flatten(), batch.better_and_worse
-        h = change_n[better] - change_n[worse]
+        change, (better, worse) = change_BK.flatten(), batch.better_and_worse
+        h = change[better] - change[worse]
         if config.loss == "ipo":
             losses = (h - 1 / (2 * config.beta)).square()
         else:
             s = config.label_smoothing
             losses = -(1 - s) * logsigmoid(config.beta * h) - s * logsigmoid(-config.beta * h)
         with torch.no_grad():
-            reward_n = config.beta * change_n
+            reward = config.beta * change
             sums = {
                 "accuracy": (h > 0).sum() + 0.5 * (h == 0).sum(),
                 "margin": config.beta * h.sum(),
-                "chosen_reward": reward_n[better].sum(),
-                "rejected_reward": reward_n[worse].sum(),
+                "chosen_reward": reward[better].sum(),
+                "rejected_reward": reward[worse].sum(),
                 "chosen_log_prob": log_probs_BK.flatten()[better].sum(),
             }
             extra = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
@@ -74,13 +75,12 @@ def log_probs(model: Any, batch: PreferenceBatch, loss_chunk: int = 0) -> Tensor
         model: has ``hidden`` and ``head`` as ``models.gpt.GPT``.
         loss_chunk: as ``TrainConfig.loss_chunk``.
     """
-    there_BK = batch.ends >= 0
-    hidden_STC, targets_ST = model.hidden(batch.inputs[there_BK]), batch.targets[there_BK]
-    written_ST = targets_ST != IGNORE
-    chunk = chunk_tokens(loss_chunk, model.config.vocab_size, hidden_STC.device)
-    found_N = chunked_log_probs(model.head, hidden_STC[written_ST], targets_ST[written_ST], chunk)
-    sums_S = found_N.new_zeros(targets_ST.shape).masked_scatter(written_ST, found_N).sum(-1)
-    return sums_S.new_zeros(there_BK.shape).masked_scatter(there_BK, sums_S)
+    hidden_NC, place_BKT = packed_hidden(model, batch)
+    written_BKT = batch.targets != IGNORE
+    hidden_nC, targets_n = hidden_NC[place_BKT[written_BKT]], batch.targets[written_BKT]
+    chunk = chunk_tokens(loss_chunk, model.config.vocab_size, hidden_nC.device)
+    found_n = chunked_log_probs(model.head, hidden_nC, targets_n, chunk)
+    return found_n.new_zeros(written_BKT.shape).masked_scatter(written_BKT, found_n).sum(-1)
 
 
 @torch.no_grad()

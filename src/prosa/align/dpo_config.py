@@ -24,7 +24,7 @@ class DpoConfig(TrainConfig):
     """Every answer is in a row of its own and sees no other: always false here."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 1e-4
+    lr: float = 5e-5
     """AdamW's peak learning rate."""
     embedding_lr: float = 0.0
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""

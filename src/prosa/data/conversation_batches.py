@@ -73,7 +73,7 @@ class ConversationBatches:
                 ),
                 tr("Use a longer context or shorter prompts.", "Use um contexto maior ou perguntas menores."),
             )
-        self._rows = _pack([len(cut.ids) - 1 for cut in kept], context) if pack else [[n] for n in range(len(kept))]
+        self._rows = best_fit([len(cut.ids) - 1 for cut in kept], context) if pack else [[n] for n in range(len(kept))]
         self._kept = kept
         tokens = sum(len(cut.ids) - 1 for cut in kept)
         self.fit = Fit(
@@ -137,8 +137,8 @@ class _Cut:
     written: NDArray[np.bool_]
 
 
-def _pack(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Numbers of the lengths, in rows whose sums are at most ``size``; a row's are in their order."""
+def best_fit(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Numbers of the lengths, in rows whose sums are at most ``size``; in a row, in their order."""
     rows: list[list[int]] = []
     room: list[tuple[int, int]] = []  # (what is left of a row, its number), sorted
     for n in sorted(range(len(lengths)), key=lambda n: (-lengths[n], n)):

@@ -9,6 +9,7 @@ import torch
 
 from prosa.align.dpo import PreferenceLoss, log_probs, reference_log_probs
 from prosa.align.dpo_config import DpoConfig
+from prosa.align.packed import packed_hidden
 from prosa.align.validation import means
 from prosa.core.errors import UserError
 from prosa.data.preference_batches import EncodedRanking, PreferenceBatches
@@ -107,6 +108,23 @@ def test_log_probs_are_those_of_each_answer_alone_whatever_the_padding(shape) ->
         assert (row[len(ranking.answers) :] == 0).all()
 
 
+def test_answers_are_read_in_as_few_rows_as_they_fit_in_and_found_again() -> None:
+    model, sizes = _model(2), []
+    batch = next(_batches(MIXED).once())
+    model.embedding.register_forward_hook(lambda _module, args, _out: sizes.append(args[0].shape))
+    with torch.no_grad():
+        hidden, place = packed_hidden(model, batch)
+        there = (torch.arange(batch.inputs.shape[-1]) <= batch.ends[..., None]).flatten()
+        alone = model.hidden(batch.inputs.flatten(0, 1)).flatten(0, 1)[there]
+        torch.testing.assert_close(hidden[place.flatten()[there]], alone, rtol=0, atol=1e-5)
+        few = rows(batch, 0, 2, torch.device("cpu"))
+        packed_hidden(model, few)
+    tokens, length = int(there.sum()), batch.inputs.shape[-1]
+    assert sizes[0] == (math.ceil(tokens / length), length)  # no row can be spared
+    assert sizes[-1] == (4, length)  # two rankings are read unpacked: the dry run measures on them
+    assert place.flatten()[there].unique().numel() == tokens
+
+
 def test_training_begins_at_ln_2_or_at_a_quarter_of_one_over_beta_squared() -> None:
     model, batches = _model(3), _batches(MIXED)
     reference = _reference(model, batches)
@@ -173,7 +191,8 @@ def test_the_reference_belongs_to_a_ranking_wherever_it_comes_in_a_batch() -> No
     for step in range(3):
         batch = batches.at(step)
         for part in [batch, *(rows(batch, i, j, torch.device("cpu")) for i, j in pairwise((0, 1, 3, 4)))]:
-            loss, count, _ = objective(model, part)
+            with torch.no_grad():
+                loss, count, _ = objective(model, part)
             assert float(loss) / count == pytest.approx(math.log(2), abs=1e-5)
 
 
