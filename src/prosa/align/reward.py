@@ -7,7 +7,7 @@
 the same weight. The loss knows differences only, so that rewards have no zero of their own: after the training they are
 shifted by a bias to the mean 0 (ibid., 3.5).
 
-Shapes: B rankings, K answers, T tokens, N answers that are there.
+Shapes: B rankings, K answers, T tokens, N answers that are there, n tokens read.
 """
 
 from collections.abc import Sequence
@@ -73,11 +73,12 @@ def rewards_of(model: Any, batch: "PreferenceBatch") -> "Tensor":
     Args:
         model: has ``hidden`` and ``head`` as ``models.scored.ScoredGPT``, of one output.
     """
-    from prosa.models.scored import last
+    from prosa.align.packed import packed_hidden
 
+    hidden_nC, place_BKT = packed_hidden(model, batch)
     there_BK = batch.ends >= 0
-    hidden_NTC = model.hidden(batch.inputs[there_BK])
-    rewards_N = model.head(last(hidden_NTC, batch.ends[there_BK])).squeeze(-1).float()
+    last_N = place_BKT[there_BK].gather(1, batch.ends[there_BK][:, None]).squeeze(1)
+    rewards_N = model.head(hidden_nC[last_N]).squeeze(-1).float()
     rewards_BK: Tensor = rewards_N.new_zeros(there_BK.shape).masked_scatter(there_BK, rewards_N)
     return rewards_BK
 
