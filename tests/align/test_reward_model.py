@@ -30,7 +30,7 @@ class Table(nn.Module):
         super().__init__()
         self.rewards = nn.Parameter(torch.tensor(rewards))
 
-    def hidden(self, ids: torch.Tensor) -> torch.Tensor:
+    def hidden(self, ids: torch.Tensor, documents_BT: torch.Tensor | None = None) -> torch.Tensor:
         return self.rewards[ids][..., None]
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -135,15 +135,19 @@ def test_the_batches_of_training_give_the_same_rewards(network, tokenizer) -> No
     rankings = [
         Ranking((Message("user", "um"),), ((" dois três", " dois"), (" cinco" * 9,)), "a:1"),
         Ranking((Message("user", "quatro um"),), ((" um",), (" dois",)), "a:2"),
+        Ranking((Message("user", "três"),), ((" um dois",), (" dois",), (" quatro",)), "a:3"),
     ]
     encoded = encode_rankings(ChatEncoder(tokenizer), rankings)
-    batches = PreferenceBatches(encoded, context=96, batch_size=2, seed=0)
+    batches = PreferenceBatches(encoded, context=96, batch_size=3, seed=0)
     expected = [RewardModel(network, tokenizer, device="cpu").score_ids(r.answers) for r in encoded]
     with torch.no_grad():
-        found = rewards_of(network, next(batches.once()))
+        found = rewards_of(network, next(batches.once()))  # packed
+        apart = torch.cat([rewards_of(network, batch) for batch in batches.once(1)])
+    torch.testing.assert_close(found, apart, rtol=0, atol=1e-6)
     assert found[0].tolist() == pytest.approx(expected[0], abs=1e-6)
     assert found[1].tolist() == pytest.approx([*expected[1], 0.0], abs=1e-6)
-    first, second = score_batches(network, batches.once())
+    assert found[2].tolist() == pytest.approx(expected[2], abs=1e-6)
+    first, second, _ = score_batches(network, batches.once())
     assert first.rewards == pytest.approx(expected[0], abs=1e-6)
     assert first.lengths == tuple(len(ids) - encoded[0].given for ids in encoded[0].answers)
     assert (first.pairs, second.pairs) == (((0, 2), (1, 2)), ((0, 1),))

@@ -14,7 +14,8 @@ from prosa.core.language import set_language
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
 from prosa.models.huggingface_scored import load_scored
-from prosa.pipeline.reward import Rewarded, reward
+from prosa.pipeline.reward import reward
+from prosa.pipeline.tuning import Tuned
 from prosa.tokenizers.chat import Message
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
@@ -47,7 +48,7 @@ def base(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learnt(base, preferences, tmp_path_factory) -> Rewarded:
+def learnt(base, preferences, tmp_path_factory) -> Tuned:
     """A whole training without anything held out."""
     out = tmp_path_factory.mktemp("whole")
     return reward(str(base), data=(preferences,), out=out, reward=RewardConfig(steps=100, held_out=0.0, **QUICK))

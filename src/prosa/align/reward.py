@@ -7,10 +7,10 @@
 the same weight. The loss knows differences only, so that rewards have no zero of their own: after the training they are
 shifted by a bias to the mean 0 (ibid., 3.5).
 
-Shapes: B rankings, K answers, T tokens, N answers that are there.
+Shapes: B rankings, K answers, T tokens, N answers that are there, n tokens read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,11 +73,12 @@ def rewards_of(model: Any, batch: "PreferenceBatch") -> "Tensor":
     Args:
         model: has ``hidden`` and ``head`` as ``models.scored.ScoredGPT``, of one output.
     """
-    from prosa.models.scored import last
+    from prosa.align.packed import packed_hidden
 
+    hidden_nC, place_BKT = packed_hidden(model, batch)
     there_BK = batch.ends >= 0
-    hidden_NTC = model.hidden(batch.inputs[there_BK])
-    rewards_N = model.head(last(hidden_NTC, batch.ends[there_BK])).squeeze(-1).float()
+    last_N = place_BKT[there_BK].gather(1, batch.ends[there_BK][:, None]).squeeze(1)
+    rewards_N = model.head(hidden_nC[last_N]).squeeze(-1).float()
     rewards_BK: Tensor = rewards_N.new_zeros(there_BK.shape).masked_scatter(there_BK, rewards_N)
     return rewards_BK
 
@@ -109,28 +110,6 @@ class PairwiseLoss:
         known = difference.detach()
         sums = {"accuracy": float(mean_B((known > 0).float()).sum()), "margin": float(mean_B(known).sum())}
         return mean_B(-F.logsigmoid(difference)).sum(), len(there_BP), sums
-
-
-def validator(batches: "Iterable[PreferenceBatch]") -> Callable[[Any, int], dict[str, float]]:
-    """A function of model and step for ``train.fit``: loss, accuracy and margin over ``batches``."""
-    import torch
-
-    from prosa.train.step import rows
-
-    objective, kept = PairwiseLoss(), list(batches)
-
-    @torch.no_grad()
-    def validate(model: Any, step: int) -> dict[str, float]:
-        device = next(model.parameters()).device
-        total, count = 0.0, 0
-        sums: dict[str, float] = {}
-        for batch in kept:
-            loss, n, more = objective(model, rows(batch, 0, len(batch.inputs), device))
-            total, count = total + float(loss), count + n
-            sums = {name: sums.get(name, 0.0) + value for name, value in more.items()}
-        return {"loss": total / count, **{name: value / count for name, value in sums.items()}, "rankings": count}
-
-    return validate
 
 
 class RewardModel:

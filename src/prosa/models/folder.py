@@ -35,7 +35,7 @@ def write_folder(folder: Path, config: Mapping[str, Any], weights: dict[str, Ten
             save_file(weights, temporary, metadata={"format": "pt"})
         except SafetensorError as error:
             raise OSError(str(error)) from error
-    write_json(folder / CHECKSUMS, {WEIGHTS: {name: tensor_checksum(tensor) for name, tensor in weights.items()}})
+    write_json(folder / CHECKSUMS, {WEIGHTS: {name: checksum(tensor) for name, tensor in weights.items()}})
     write_json(folder / CONFIG, config)
 
 
@@ -105,8 +105,8 @@ def _read(path: Path) -> dict[str, Tensor]:
             tr("Copy the model folder again.", "Copie a pasta do modelo de novo."),
         ) from error
     known = _strings(path.parent / CHECKSUMS, path.name) if (path.parent / CHECKSUMS).is_file() else {}
-    for name, checksum in known.items():
-        if name not in weights or tensor_checksum(weights[name]) != checksum:
+    for name, expected in known.items():
+        if name not in weights or checksum(weights[name]) != expected:
             raise UserError(
                 tr(
                     f"{path}: tensor {name} was altered (its checksum differs).",
@@ -117,6 +117,6 @@ def _read(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def tensor_checksum(tensor: Tensor) -> str:
-    """SHA-256 of a tensor's bytes, hexadecimal; it is on the CPU."""
+def checksum(tensor: Tensor) -> str:
+    """Hexadecimal SHA-256 of a tensor's bytes, on the CPU."""
     return hashlib.sha256(tensor.contiguous().view(uint8).numpy().data).hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from prosa.core.errors import UserError
 from prosa.core.files import write_json
 from prosa.core.language import tr
-from prosa.models.folder import CONFIG, read_config, read_weights, tensor_checksum, write_folder
+from prosa.models.folder import CONFIG, checksum, read_config, read_weights, write_folder
 from prosa.models.gpt import GPT
 from prosa.models.huggingface_config import from_config, is_scored, to_config
 from prosa.models.huggingface_weights import from_weights, to_weights
@@ -62,7 +62,7 @@ def load_model(folder: Path) -> GPT:
 
 def weights_fingerprint(model: GPT) -> str:
     """16 hex digits of what the model's weights are."""
-    sums = {name: tensor_checksum(tensor.cpu()) for name, tensor in to_weights(model).items()}
+    sums = {name: checksum(tensor.cpu()) for name, tensor in to_weights(model).items()}
     return hashlib.sha256(repr(sorted(sums.items())).encode()).hexdigest()[:16]
 
 

@@ -62,9 +62,9 @@ class ScoredGPT(nn.Module):
         """
         return self.head(last(self.hidden(ids_BT), ends_B))
 
-    def hidden(self, ids_BT: Tensor) -> Tensor:
-        """What the decoder makes of each token: (B, T, C)."""
-        return self.backbone.hidden(ids_BT)
+    def hidden(self, ids_BT: Tensor, *, documents_BT: Tensor | None = None) -> Tensor:
+        """What the decoder makes of each token, (B, T, C). The arguments are those of ``GPT.hidden``."""
+        return self.backbone.hidden(ids_BT, documents_BT=documents_BT)
 
     def head(self, hidden: Tensor) -> Tensor:
         """(..., C) -> (..., n)."""

@@ -1,34 +1,29 @@
 """``prosa reward``: a model and preferences -> a reward model, a Hugging Face folder in the run's ``reward/``."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prosa.align.reward import LABEL, PairwiseLoss, RewardConfig, validator
+from prosa.align.reward import LABEL, PairwiseLoss, RewardConfig
 from prosa.align.reward_quality import quality, score_batches
-from prosa.core.config import write_yaml
-from prosa.core.errors import UserError
-from prosa.core.files import mark_complete, read_json, write_json, write_text
+from prosa.core.files import read_json
 from prosa.core.language import number, tr
-from prosa.core.progress import say, warn
+from prosa.core.progress import say
 from prosa.corpus.problems import Problems
-from prosa.data.division import divide
 from prosa.data.preferences import Ranking, read_rankings
 from prosa.pipeline.run import BASE, REWARD, SFT, load
 from prosa.pipeline.stage import (
-    RESOLVED,
     TRAINING,
     Resume,
     check_same_start,
     check_wishes,
-    claim_stage,
     is_done,
     result_folder,
     settled,
     start_of,
 )
-
-MEASURED = 500  # held-out rankings during the training: enough for a curve
+from prosa.pipeline.tuning import Records, Tuned, begin, complete, or_none
 
 
 @dataclass(frozen=True)
@@ -40,18 +35,6 @@ class Configuration:
     reward: RewardConfig
 
 
-@dataclass(frozen=True)
-class Rewarded:
-    """A reward model."""
-
-    folder: Path
-    figures: dict[str, Any]  # data, steps, tokens, seconds, shift, the last lines of metrics.jsonl, held_out: quality
-
-    def to_json(self) -> dict[str, Any]:
-        """Folder and figures."""
-        return {"folder": str(self.folder), **self.figures}
-
-
 def reward(
     model: str,
     *,
@@ -60,7 +43,7 @@ def reward(
     reward: RewardConfig = RewardConfig(),
     resume: Resume = "no",
     force: bool = False,
-) -> Rewarded:
+) -> Tuned:
     """Train a reward model on preferences: it learns to score an answer as people would.
 
     Args:
@@ -82,12 +65,12 @@ def reward(
     source, folder = start.as_posix(), result_folder(model, start, out, REWARD)
     asked = Configuration(source, data, reward)
     if is_done(folder, asked, resume):
-        return Rewarded(folder, read_json(folder / TRAINING))
+        return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
         check_same_start(folder, asked, ("model",))
     import torch
 
-    from prosa.core.environment import environment
+    from prosa.align.validation import means
     from prosa.data.preference_batches import PreferenceBatches, encode_rankings
     from prosa.models.huggingface_scored import save_scored
     from prosa.models.scored import ScoredGPT
@@ -95,34 +78,22 @@ def reward(
     from prosa.train.loop import fit
 
     backbone, tokenizer, _ = load(source)
-    encoder = ChatEncoder(tokenizer)
+    encoder, context = ChatEncoder(tokenizer), backbone.config.context
     problems = Problems()
-    rankings = list(read_rankings(data, problems))
-    for problem in problems.named[:3]:
-        warn(tr(f"left out: {problem.source}: {problem.why}", f"deixado de fora: {problem.source}: {problem.why}"))
-    learnt, held_out = divide(rankings, reward.held_out)
-    if not learnt:
-        raise UserError(
-            tr("all rankings are held out.", "todas as preferências ficaram de fora do treino."),
-            tr("Lower reward.held_out, or give more.", "Diminua reward.held_out, ou dê mais preferências."),
-        )
-    context = backbone.config.context
+    records = Records.divided(list(read_rankings(data, problems)), problems, reward.held_out)
 
-    def batches(chosen: list[Ranking]) -> PreferenceBatches:
+    def batches(chosen: Sequence[Ranking], size: int = reward.batch_size) -> PreferenceBatches:
         encoded = encode_rankings(encoder, chosen)
-        return PreferenceBatches(encoded, context=context, batch_size=reward.batch_size, seed=reward.seed)
+        return PreferenceBatches(encoded, context=context, batch_size=size, seed=reward.seed)
 
-    train = batches(learnt)
-    measured = _or_none(batches, held_out)
-    _tell(len(rankings), problems.count, train)
-    claim_stage(folder, resume, force=force, inputs=list(data))
-    if not (folder / RESOLVED).is_file():
-        write_text(folder / RESOLVED, write_yaml(asked))
-        write_json(folder / "env.json", environment())
+    train = batches(records.learnt)
+    size = reward.micro_batch or reward.batch_size
+    held_out, measured = (or_none(lambda r: batches(r, size), r) for r in (records.held_out, records.to_measure))
+    _tell(records.read, problems.count, train)
+    begin(folder, asked, resume, force=force, inputs=data, later=())
     torch.manual_seed(reward.seed)
     network = ScoredGPT(backbone.float(), (LABEL,), bias=True)
     network.score.bias.requires_grad_(False)  # differences do not depend on it
-    part = _or_none(batches, held_out[:MEASURED])
     result = fit(
         network,
         PairwiseLoss(),
@@ -131,44 +102,25 @@ def reward(
         folder,
         resume=resume != "no",
         data_fingerprint=train.fingerprint,
-        validate=validator(part.once()) if part else None,
+        validate=means(PairwiseLoss(), measured, "rankings") if measured else None,
     )
-    scored = score_batches(network, (measured or train).once())
+    scored = score_batches(network, (held_out or train).once())
     shift = -sum(sum(s.rewards) for s in scored) / sum(len(s.rewards) for s in scored)
     with torch.no_grad():
         network.score.bias.fill_(shift)
-    figures = {
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "steps": result.steps,
-        "tokens": result.tokens,
-        "seconds": result.seconds,
-        "epochs": result.steps / train.steps_per_epoch,
-        "data": {
-            "read": len(rankings),
-            "bad": problems.count,
-            "problems": [f"{p.source}: {p.why}" for p in problems.named],
-            "held_out": len(held_out),
-            **asdict(train.fit),
+    save_scored(network.cpu(), folder, tokenizer=tokenizer)
+    return complete(
+        folder,
+        result,
+        settled=replace(asked, reward=settled(reward, result)),
+        figures={
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "epochs": result.steps / train.steps_per_epoch,
+            "data": records.figures(train.fit, measured.fit.rankings if measured else 0),
+            "shift": shift,
+            "held_out": quality(scored).to_json() if held_out else None,
         },
-        "shift": shift,
-        "train": result.train,
-        "validation": result.validation,
-        "held_out": quality(scored).to_json() if measured else None,
-    }
-    network.cpu()
-    save_scored(network, folder, tokenizer=tokenizer)
-    write_text(folder / RESOLVED, write_yaml(replace(asked, reward=settled(reward, result))))
-    write_json(folder / TRAINING, figures)
-    mark_complete(folder)
-    return Rewarded(folder, figures)
-
-
-def _or_none(batches: Any, rankings: list[Ranking]) -> Any:
-    """The batches of held-out rankings; None where none of them can be measured on."""
-    try:
-        return batches(rankings) if rankings else None
-    except UserError:
-        return None
+    )
 
 
 def _tell(read: int, bad: int, train: Any) -> None:

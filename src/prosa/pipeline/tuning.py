@@ -151,8 +151,18 @@ def finish(
     from prosa.align.lora import merge
     from prosa.models.huggingface import save_model
 
+    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
+    network.cpu()
+    if lora.rank:
+        save_adapter(network, folder / ADAPTER, base=base, dropout=lora.dropout)
+        merge(network)
+    save_model(network, folder, tokenizer=tokenizer)
+    return complete(folder, result, settled=settled, figures=figures)
+
+
+def complete(folder: Path, result: "TrainResult", *, settled: Any, figures: dict[str, Any]) -> Tuned:
+    """Write what is told of a trained model beside it, and mark the stage complete; arguments as ``finish``'s."""
     whole = {
-        "parameters": sum(p.numel() for p in network.parameters()),
         **figures,
         "steps": result.steps,
         "tokens": result.tokens,
@@ -160,11 +170,6 @@ def finish(
         "train": result.train,
         "validation": result.validation,
     }
-    network.cpu()
-    if lora.rank:
-        save_adapter(network, folder / ADAPTER, base=base, dropout=lora.dropout)
-        merge(network)
-    save_model(network, folder, tokenizer=tokenizer)
     write_text(folder / RESOLVED, write_yaml(settled))
     write_json(folder / TRAINING, whole)
     mark_complete(folder)

@@ -5,7 +5,7 @@ dark value when it draws. Axis titles and legends are in the language in force.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -109,6 +109,42 @@ def speed_plot(run: RunData) -> go.Figure | None:
         ((steps, [100 * share for share in shares]), tr("% of measured peak", "% do pico medido"), "%{y:.1f}%"),
         from_zero=True,
     )
+
+
+def calibration_plot(measured: Mapping[str, Any]) -> go.Figure | None:
+    """Share of pairs that a reward model gets right by how sure it is, with intervals, beside the diagonal.
+
+    Args:
+        measured: the field ``held_out`` of ``reward/training.json``.
+    """
+    bins = measured.get("calibration") or []
+    if not bins:
+        return None
+    plot = _figure(tr("confidence", "confiança"), tr("share of pairs right", "parcela de pares certos"))
+    ideal = tr("perfectly calibrated", "calibração perfeita")
+    dotted = {"color": "var(--baseline)", "width": 1.25, "dash": "dot"}
+    plot.add_trace(go.Scatter(x=[0.5, 1], y=[0.5, 1], name=ideal, mode="lines", line=dotted, hoverinfo="skip"))
+    plot.add_trace(
+        go.Scatter(
+            x=[b["predicted"] for b in bins],
+            y=[b["observed"] for b in bins],
+            customdata=[b["n"] for b in bins],
+            error_y={
+                "array": [b["interval"][1] - b["observed"] for b in bins],
+                "arrayminus": [b["observed"] - b["interval"][0] for b in bins],
+                "color": "var(--series-1)",
+                "thickness": 1,
+            },
+            name=tr("held-out pairs", "pares reservados"),
+            mode="lines+markers",
+            line={"color": "var(--series-1)", "width": 2.5},
+            marker={"size": 7},
+            hovertemplate="%{y:.1%} (" + tr("pairs", "pares") + ": %{customdata:,})",
+        )
+    )
+    plot.update_xaxes(range=[0.49, 1.01], tickformat=".0%")
+    plot.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    return plot
 
 
 def series(lines: Sequence[dict[str, Any]], key: str) -> tuple[list[float], list[float]]:

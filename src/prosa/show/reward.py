@@ -4,46 +4,31 @@ from typing import Any
 
 from rich.text import Text
 
-from prosa.core.language import duration, number, tr
+from prosa.core.language import number, tr
 from prosa.show.console import Jsonable, new_console, table
-from prosa.show.load import figure
+from prosa.show.terminal import show_figures
 from prosa.show.words import counted, percent
 
 
 def show_reward(result: Jsonable) -> None:
     """The training, the held-out accuracy with its interval, the calibration table and the length bias."""
     plain = result.to_json()
-    rows = []
-    for keys, name, digits in (
-        (("parameters",), tr("parameters", "parâmetros"), 0),
-        (("steps",), tr("steps", "passos"), 0),
+    held_out = tr("held out: ", "reservado: ")
+    show_figures(
+        plain,
         (("data", "rankings"), tr("rankings learnt from", "preferências aprendidas"), 0),
         (("data", "pairs"), tr("pairs in them", "pares nelas"), 0),
         (("train", "loss"), tr("training loss (ln 2 = 0.693: a coin)", "perda de treino (ln 2 = 0,693: uma moeda)"), 3),
-        (("validation", "loss"), tr("held-out loss", "perda no texto reservado"), 3),
-    ):
-        value = figure(plain, *keys)
-        if value is not None:
-            rows.append([name, number(value, digits)])
-    rows.append([tr("time", "tempo"), duration(plain["seconds"])])
-    console = new_console()
-    console.print(
-        table(tr("Reward model in ", "Modelo de recompensa em ") + plain["folder"], ["", ""], rows),
+        (("validation", "loss"), held_out + tr("loss", "perda"), 3),
     )
     if plain["held_out"] is None:
-        console.print(
-            Text(
-                tr(
-                    "Nothing was held out to measure it on.",
-                    "Nada foi reservado para medi-lo.",
-                )
-            )
-        )
-        return
-    _quality(console, plain["held_out"])
+        new_console().print(Text(tr("Nothing was held out to measure it on.", "Nada foi reservado para medi-lo.")))
+    else:
+        _quality(plain["held_out"])
 
 
-def _quality(console: Any, found: dict[str, Any]) -> None:
+def _quality(found: dict[str, Any]) -> None:
+    console = new_console()
     rows = [
         [
             f"{percent(b['low'])}–{percent(b['high'])}",

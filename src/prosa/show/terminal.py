@@ -152,7 +152,7 @@ def show_tokens(index: Mapping[str, Any]) -> None:
 
 def show_training(result: Jsonable) -> None:
     """Where training ended."""
-    _training(
+    show_figures(
         result.to_json(),
         (("train", "loss"), tr("training loss (nats per token)", "perda de treino (nats por token)"), 3),
         (("validation", "loss"), tr("validation loss (nats per token)", "perda de validação (nats por token)"), 3),
@@ -163,7 +163,7 @@ def show_training(result: Jsonable) -> None:
 def show_preferences(result: Jsonable) -> None:
     """Where training on preferences ended."""
     held_out = tr("held out: ", "reservado: ")
-    _training(
+    show_figures(
         result.to_json(),
         (("train", "loss"), tr("training loss (a pair)", "perda de treino (por par)"), 3),
         (("validation", "pairs"), held_out + tr("pairs", "pares"), 0),
@@ -173,7 +173,7 @@ def show_preferences(result: Jsonable) -> None:
     )
 
 
-def _training(plain: dict[str, Any], *own: tuple[tuple[str, ...], str, int]) -> None:
+def show_figures(plain: dict[str, Any], *own: tuple[tuple[str, ...], str, int]) -> None:
     """Where in ``plain``, name and digits of each figure; those that are not there are left out."""
     rows = []
     for keys, name, digits in (
