@@ -60,12 +60,12 @@ class Grpo:
     """The method: advantages by groups, and the loss.
 
     Args:
+        group: G, replies to a prompt.
         max_tokens: the most a reply can have; what ``unbiased`` divides by.
     """
 
-    def __init__(self, model: Writer, config: GrpoConfig, max_tokens: int) -> None:
-        self.model, self.config, self.max_tokens = model, config, max_tokens
-        self.group = config.group
+    def __init__(self, model: Writer, config: GrpoConfig, *, group: int, max_tokens: int) -> None:
+        self.model, self.config, self.group, self.max_tokens = model, config, group, max_tokens
 
     def worth(self, rewards_N: Tensor) -> Tensor:
         """Which replies are of groups whose rewards differ: the others have no gradient, but for a KL term's."""

@@ -104,8 +104,6 @@ def adapted(coefficient: float, kl: float, target: float) -> float:
 class Ppo:
     """The method: token rewards, advantages by GAE, and the loss."""
 
-    group = 1
-
     def __init__(self, model: ActorCritic, config: PpoConfig) -> None:
         self.model, self.config = model, config
 

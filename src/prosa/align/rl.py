@@ -62,9 +62,6 @@ NOT_THE_WEIGHTS = (
 class Method(Protocol):
     """PPO or GRPO: what is learnt from replies and their rewards. It is also an objective (``train.objectives``)."""
 
-    group: int
-    """Replies to a prompt."""
-
     @property
     def model(self) -> Writer:
         """What is trained."""
@@ -306,8 +303,8 @@ class _Run:
         return roll_out(
             self.engine,
             world.encoder,
-            world.prompts.at(step - 1, config.replies // self.method.group),
-            samples=self.method.group,
+            world.prompts.at(step - 1, config.replies // config.group),
+            samples=config.group,
             max_tokens=config.max_tokens,
             seed=config.seed,
             step=step,

@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
+    "reward": ("reward", "preferences -> a model that scores answers"),
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "generate": ("generate", "continue a prompt"),
