@@ -12,7 +12,7 @@ Dr. GRPO (Liu et al. 2025, arXiv 2503.20783) finds two biases in it: the divisio
 are nearly always, or never, answered right; that by the length prefers long replies where they are wrong. ``unbiased``
 leaves out the first and divides by a constant, the most tokens of a reply, in place of the second.
 
-A group whose rewards are all equal says nothing. Shapes: N replies, T tokens, G replies of a group.
+A group whose rewards are all equal says nothing. Shapes as in ``rollouts``, and G replies of a group.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,19 @@ from torch import Tensor
 
 from prosa.align.policy import Measured, Writer, clipped, k3, log_probs_of
 from prosa.align.rl_config import GrpoConfig
-from prosa.data.batches import IGNORE, Batch
+from prosa.align.rollouts import RolloutBatch
+from prosa.data.batches import Batch
 
 EPSILON = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrpoBatch(Batch):
-    """Replies to learn from. All (N, T) but ``advantages_N``."""
+class GrpoBatch(RolloutBatch):
+    """Replies to learn from: (R, K, L), advantages (R, K)."""
 
     old_log_probs: Tensor
     reference: Tensor
-    advantages_N: Tensor
+    advantages: Tensor
 
 
 def group_advantages(rewards_N: Tensor, group: int, *, unbiased: bool = False) -> Tensor:
@@ -59,50 +60,49 @@ class Grpo:
     """The method: advantages by groups, and the loss.
 
     Args:
+        group: G, replies to a prompt.
         max_tokens: the most a reply can have; what ``unbiased`` divides by.
     """
 
-    def __init__(self, model: Writer, config: GrpoConfig, max_tokens: int) -> None:
-        self.model, self.config, self.max_tokens = model, config, max_tokens
-        self.group = config.group
+    def __init__(self, model: Writer, config: GrpoConfig, *, group: int, max_tokens: int) -> None:
+        self.model, self.config, self.group, self.max_tokens = model, config, group, max_tokens
 
     def worth(self, rewards_N: Tensor) -> Tensor:
-        """Replies of groups whose rewards differ: the others have no gradient, but for a KL term's."""
+        """Which replies are of groups whose rewards differ: the others have no gradient, but for a KL term's."""
         told_G = ~all_equal(rewards_N, self.group)
         if self.config.kl and bool(told_G.any()):
-            return torch.arange(len(rewards_N), device=rewards_N.device)
-        return told_G.repeat_interleave(self.group).nonzero()[:, 0]
+            told_G = torch.ones_like(told_G)
+        return told_G.repeat_interleave(self.group)
 
     def prepare(
-        self, batch: Batch, now: Measured, reference_NT: Tensor, rewards_N: Tensor
+        self, batch: RolloutBatch, now: Measured, reference: Tensor, rewards_N: Tensor
     ) -> tuple[GrpoBatch, dict[str, float]]:
         """What minibatches are taken of, and figures."""
         equal_G = all_equal(rewards_N, self.group)
+        advantages_N = group_advantages(rewards_N, self.group, unbiased=self.config.unbiased)
         made = GrpoBatch(
-            inputs=batch.inputs,
-            targets=batch.targets,
+            **vars(batch),
             old_log_probs=now.log_probs,
-            reference=reference_NT,
-            advantages_N=group_advantages(rewards_N, self.group, unbiased=self.config.unbiased),
+            reference=reference,
+            advantages=advantages_N.view(batch.targets.shape[:2]),
         )
         return made, {"groups": len(equal_G), "zero_groups": int(equal_G.sum())}
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
         """The objective (``train.objectives``); a target is a reply, or with ``unbiased`` a token it might have had."""
         assert isinstance(batch, GrpoBatch)
-        there_NT = batch.targets != IGNORE
-        lengths_N = there_NT.sum(1)
+        there = batch.there
         logits_MV, _ = model.read(batch)
         _, log_probs_M = log_probs_of(logits_MV, batch)
-        each_M = batch.advantages_N[:, None].expand_as(there_NT)[there_NT]
-        losses_M, _, held_M = clipped(log_probs_M, batch.old_log_probs[there_NT], each_M, self.config.clip_ratio)
+        advantages_M = batch.advantages[:, :, None].expand_as(there)[there]
+        losses_M, held_M = clipped(log_probs_M, batch.old_log_probs[there], advantages_M, self.config.clip_ratio)
         if self.config.kl:
-            losses_M = losses_M + self.config.kl * k3(log_probs_M, batch.reference[there_NT])
-        count = len(lengths_N)
+            losses_M = losses_M + self.config.kl * k3(log_probs_M, batch.reference[there])
+        count = batch.advantages.numel()
         if self.config.unbiased:
             count *= self.max_tokens
         else:
-            losses_M = losses_M / lengths_N[:, None].expand_as(there_NT)[there_NT]
+            losses_M = losses_M / there.sum(2, keepdim=True).expand_as(there)[there]
         return losses_M.sum(), count, {"clipped": float(held_M.sum()), "written": float(len(held_M))}
 
     def after(self, kl: float) -> None:

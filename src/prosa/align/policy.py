@@ -6,35 +6,30 @@ Both have KL(p || q) as their expectation over p; k3 is never negative and varie
 divergence", joschu.net/blog/kl-approx.html). Logits are made only where something was written, and are softmaxed over
 the tokenizer's vocabulary alone: what pads the model's is never sampled.
 
-Shapes: N replies, T tokens, M written tokens of them, C model width, V vocabulary.
+Shapes as in ``rollouts``, and M written tokens, C model width, V vocabulary.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from prosa.data.batches import IGNORE, Batch
+from prosa.align.rollouts import RolloutBatch
 from prosa.models.gpt import GPT
+from prosa.nn.attention import branch_mask
 from prosa.train.step import micro_batches, rows
 from prosa.train.threads import each
 
+READ_AT_ONCE = 4096
+"""Tokens that a thread reads at once."""
 LOGITS = 2**24
-"""Logits that exist at the same time, in a thread."""
+"""And the most logits that exist at the same time there."""
 
 
-class Policy(Protocol):
-    """A module that writes, and may value what it wrote."""
-
-    def read(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Logits (M, V) of the written tokens of a batch, and their values (M,)."""
-        ...
-
-
-class Writer(torch.nn.Module):
-    """A model as what writes replies, and no more.
+class Writer(nn.Module):
+    """A model as what writes replies.
 
     Args:
         vocabulary: V, of its tokenizer.
@@ -44,83 +39,88 @@ class Writer(torch.nn.Module):
         super().__init__()
         self.policy, self.vocabulary = policy, vocabulary
 
-    def read(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """See ``Policy``; no values."""
-        return self.policy.head(written_hidden(self.policy, batch))[:, : self.vocabulary].float(), None
+    def read(self, batch: RolloutBatch) -> tuple[Tensor, Tensor | None]:
+        """Logits (M, V) of the written tokens, and their values (M,), where the module has values."""
+        return self.logits(written_hidden(self.policy, batch)), None
+
+    def logits(self, hidden_MC: Tensor) -> Tensor:
+        """(M, C) -> (M, V) float32."""
+        return self.policy.head(hidden_MC)[:, : self.vocabulary].float()
 
 
-def written_hidden(policy: GPT, batch: Batch) -> Tensor:
-    """What the model makes of the tokens before the written ones, (M, C); what comes after the last is not computed."""
-    there_NT = batch.targets != IGNORE
-    longest = int(there_NT.any(0).nonzero().max()) + 1
-    hidden_NTC = policy.hidden(batch.inputs[:, :longest])
-    return hidden_NTC[there_NT[:, :longest]]
+def written_hidden(policy: GPT, batch: RolloutBatch) -> Tensor:
+    """What the model makes of the tokens that the written ones come after, (M, C)."""
+    longest = int(batch.lengths.max())
+    inputs_RT = batch.inputs[:, :longest]
+    if batch.targets.shape[1] == 1:
+        hidden_RTC = policy.hidden(inputs_RT)
+    else:
+        mask = branch_mask(batch.branches[:, :longest])
+        hidden_RTC = policy.hidden(inputs_RT, positions_BT=batch.positions[:, :longest], mask=mask)
+    row, _, _ = batch.there.nonzero(as_tuple=True)
+    return hidden_RTC[row, batch.places[batch.there]]
 
 
-def log_probs_of(logits_MV: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def log_probs_of(logits_MV: Tensor, batch: RolloutBatch) -> tuple[Tensor, Tensor]:
     """Log-probabilities of all tokens (M, V), and of the written ones (M,)."""
     all_MV = torch.log_softmax(logits_MV, dim=-1)
-    targets_M = batch.targets[batch.targets != IGNORE]
-    return all_MV, all_MV.gather(1, targets_M[:, None])[:, 0]
+    return all_MV, all_MV.gather(1, batch.targets[batch.there][:, None])[:, 0]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a model says of each token of a batch; 0 where nothing was written. All (N, T) float32."""
+    """What a model says of each token of a batch, (R, K, L) float32; 0 where nothing was written."""
 
     log_probs: Tensor
     entropies: Tensor
     values: Tensor
 
 
-def measure(policy: Policy, batch: Batch, micro: int, workers: int) -> Measured:
+def measure(model: Writer, batch: RolloutBatch, micro: int, workers: int) -> Measured:
     """Read a batch, without gradients.
 
     It computes as the update does, in the same pieces (and with autograd on: some of the model's parts have another
     kernel without), so that before the first update nothing differs, not in the last bit.
     """
 
-    def one(part: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        logits_MV, values_M = policy.read(part)
+    def one(part: RolloutBatch) -> tuple[Tensor, ...]:
+        logits_MV, values_M = model.read(part)
         all_MV, log_probs_M = (t.detach() for t in log_probs_of(logits_MV, part))
         entropies_M = -(all_MV.exp() * all_MV).sum(-1)
-        values_M = torch.zeros_like(log_probs_M) if values_M is None else values_M.detach()
-        return log_probs_M, entropies_M, values_M
+        return log_probs_M, entropies_M, torch.zeros_like(log_probs_M) if values_M is None else values_M.detach()
 
     with torch.enable_grad():
-        found = _in_threads(one, list(pieces(batch, micro, workers)), workers)
-    there_NT = batch.targets != IGNORE
+        parts = list(pieces(batch, micro, workers))
+        found = each(one, parts, workers) if workers > 1 else [one(part) for part in parts]
     filled = []
-    for parts in zip(*found, strict=True):
-        whole_NT = torch.zeros(batch.targets.shape, device=batch.targets.device)
-        whole_NT[there_NT] = torch.cat(parts)
-        filled.append(whole_NT)
+    for values in zip(*found, strict=True):
+        whole_RKL = torch.zeros(batch.targets.shape, device=batch.targets.device)
+        whole_RKL[batch.there] = torch.cat(values)
+        filled.append(whole_RKL)
     return Measured(*filled)
 
 
-def _in_threads(one: Any, parts: list[Batch], workers: int) -> list[tuple[Tensor, ...]]:
-    return each(one, parts, workers) if workers > 1 else [one(part) for part in parts]
-
-
-def pieces(batch: Batch, micro: int, workers: int) -> Iterator[Batch]:
+def pieces(batch: RolloutBatch, micro: int, workers: int) -> Iterator[RolloutBatch]:
     """The parts of a batch that are read at once, in order; the same as ``train.workers`` and ``train.step`` take."""
     device = batch.inputs.device
     for part in micro_batches(batch, micro, device):
         share = -(-len(part.inputs) // workers)
         for start in range(0, len(part.inputs), share):
-            yield rows(part, start, start + share, device)
+            yield rows(part, start, start + share, device)  # type: ignore[misc]
 
 
-def micro_batch(batch: Batch, vocabulary: int, workers: int) -> int:
-    """Rows that are read at once, so that their logits are not more than ``LOGITS`` a thread."""
-    longest = int((batch.targets != IGNORE).sum(1).max())
-    return max(1, min(32, LOGITS // (longest * vocabulary))) * workers
+def micro_batch(batch: RolloutBatch, vocabulary: int, workers: int) -> int:
+    """Rows that are read at once by all threads together."""
+    longest, most = int(batch.lengths.max()), int(batch.there.sum((1, 2)).max())
+    return max(1, min(READ_AT_ONCE // longest, LOGITS // (most * vocabulary))) * workers
 
 
-def row_lengths(batch: Batch) -> Tensor:
-    """How many tokens of each row are read: up to the last that was written, (N,)."""
-    places_T = torch.arange(1, batch.targets.shape[1] + 1, device=batch.targets.device)
-    return ((batch.targets != IGNORE) * places_T).amax(1)
+B = TypeVar("B", bound=RolloutBatch)
+
+
+def chosen_rows(batch: B, order_R: Tensor) -> B:
+    """The rows of every tensor of a batch, in this order."""
+    return replace(batch, **{k: v[order_R] for k, v in vars(batch).items() if isinstance(v, Tensor)})
 
 
 def k1(log_p: Tensor, log_q: Tensor) -> Tensor:
@@ -134,19 +134,14 @@ def k3(log_p: Tensor, log_q: Tensor) -> Tensor:
     return log_ratio.expm1() - log_ratio
 
 
-def clipped(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip: float) -> tuple[Tensor, Tensor, Tensor]:
+def clipped(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip: float) -> tuple[Tensor, Tensor]:
     """PPO's loss of each token (Schulman et al. 2017, arXiv 1707.06347, eq. 7), any shape.
 
     r = p / p_old;  loss = -min(r A, clip(r, 1 - c, 1 + c) A)
 
     Returns:
-        the losses, the ratios r (without gradient), and where the clip took the gradient away.
+        the losses, and where the clip took the gradient away.
     """
     ratios = (log_probs - old_log_probs).exp()
     free, held = -ratios * advantages, -ratios.clamp(1 - clip, 1 + clip) * advantages
-    return torch.maximum(free, held), ratios.detach(), held > free
-
-
-def chosen_rows(batch: Any, order: Tensor) -> Any:
-    """The rows of every tensor of a batch, in this order."""
-    return replace(batch, **{k: v[order] for k, v in vars(batch).items() if isinstance(v, Tensor)})
+    return torch.maximum(free, held), held > free

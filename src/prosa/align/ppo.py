@@ -11,7 +11,7 @@ it began as, and the last one earns the reward of the whole:
     b <- b (1 + 0.1 clip(KL / target - 1, -0.2, 0.2))                                (Ziegler et al., 2.2)
 
 What a tool gave is between two actions and no action itself: V of the next action follows. A means its advantage
-whitened over all written tokens. Shapes: N replies, T tokens, M written tokens.
+whitened over all written tokens. Shapes: N replies of L tokens, or in rows (``rollouts``); M written tokens.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from prosa.align.policy import Measured, Writer, clipped, k1, log_probs_of, written_hidden
 from prosa.align.rl_config import PpoConfig
-from prosa.data.batches import IGNORE, Batch
+from prosa.align.rollouts import RolloutBatch
+from prosa.data.batches import Batch
 from prosa.models.gpt import GPT
 
 ADAPTING, MOST = 0.1, 0.2  # Ziegler's K_b, and the bounds of the error
@@ -43,15 +44,15 @@ class ActorCritic(Writer):
         nn.init.zeros_(self.value.bias)
         self.register_buffer("kl_coefficient", torch.tensor(kl_coefficient, dtype=torch.float64))
 
-    def read(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """See ``policy.Policy``."""
+    def read(self, batch: RolloutBatch) -> tuple[Tensor, Tensor | None]:
+        """See ``Writer``."""
         hidden_MC = written_hidden(self.policy, batch)
-        return self.policy.head(hidden_MC)[:, : self.vocabulary].float(), self.value(hidden_MC)[:, 0].float()
+        return self.logits(hidden_MC), self.value(hidden_MC)[:, 0].float()
 
 
 @dataclass(frozen=True, kw_only=True)
-class PpoBatch(Batch):
-    """Replies to learn from; all (N, T)."""
+class PpoBatch(RolloutBatch):
+    """Replies to learn from, (R, K, L)."""
 
     old_log_probs: Tensor
     old_values: Tensor
@@ -59,34 +60,33 @@ class PpoBatch(Batch):
     returns: Tensor
 
 
-def token_rewards(rewards_N: Tensor, kl_NT: Tensor, there_NT: Tensor, coefficient: float) -> Tensor:
-    """Reward of each written token, (N, T): minus its KL penalty, and at the last one the reply's reward."""
-    places = torch.arange(1, there_NT.shape[1] + 1, device=there_NT.device)
-    last_N = (there_NT * places).argmax(1)
-    rewards_NT = -coefficient * kl_NT * there_NT
-    return rewards_NT.scatter_add(1, last_N[:, None], rewards_N[:, None].to(rewards_NT.dtype))
+def token_rewards(rewards_N: Tensor, kl_NL: Tensor, there_NL: Tensor, coefficient: float) -> Tensor:
+    """Reward of each written token, (N, L): minus its KL penalty, and at the last one the reply's reward."""
+    places_L = torch.arange(1, there_NL.shape[1] + 1, device=there_NL.device)
+    last_N = (there_NL * places_L).argmax(1)
+    penalties_NL = -coefficient * kl_NL * there_NL
+    return penalties_NL.scatter_add(1, last_N[:, None], rewards_N[:, None].to(penalties_NL.dtype))
 
 
-def gae(rewards_NT: Tensor, values_NT: Tensor, there_NT: Tensor, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
-    """Advantages and returns of the written tokens, both (N, T), 0 elsewhere."""
-    advantage_N = torch.zeros_like(rewards_NT[:, 0])
+def gae(rewards_NL: Tensor, values_NL: Tensor, there_NL: Tensor, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
+    """Advantages and returns of the written tokens, both (N, L), 0 elsewhere."""
+    advantage_N = torch.zeros_like(rewards_NL[:, 0])
     value_N = torch.zeros_like(advantage_N)  # of the next written token; nothing comes after the last
-    advantages_NT = torch.zeros_like(rewards_NT)
-    for t in reversed(range(rewards_NT.shape[1])):
-        there_N = there_NT[:, t]
-        delta_N = rewards_NT[:, t] + gamma * value_N - values_NT[:, t]
+    advantages_NL = torch.zeros_like(rewards_NL)
+    for t in reversed(range(rewards_NL.shape[1])):
+        there_N = there_NL[:, t]
+        delta_N = rewards_NL[:, t] + gamma * value_N - values_NL[:, t]
         advantage_N = torch.where(there_N, delta_N + gamma * lam * advantage_N, advantage_N)
-        value_N = torch.where(there_N, values_NT[:, t], value_N)
-        advantages_NT[:, t] = torch.where(there_N, advantage_N, 0.0)
-    return advantages_NT, (advantages_NT + values_NT) * there_NT
+        value_N = torch.where(there_N, values_NL[:, t], value_N)
+        advantages_NL[:, t] = torch.where(there_N, advantage_N, 0.0)
+    return advantages_NL, (advantages_NL + values_NL) * there_NL
 
 
-def whitened(values_NT: Tensor, there_NT: Tensor, *, keep_mean: bool = False) -> Tensor:
+def whitened(values: Tensor, there: Tensor, *, keep_mean: bool = False) -> Tensor:
     """Values of the written tokens with mean 0 (or their own mean) and variance 1 over all of them; 0 elsewhere."""
-    values_M = values_NT[there_NT]
-    mean = values_M.mean()
-    white_NT = (values_NT - mean) / (values_M.var(correction=0) + 1e-8).sqrt()
-    return (white_NT + mean if keep_mean else white_NT) * there_NT
+    mean = values[there].mean()
+    white = (values - mean) / (values[there].var(correction=0) + 1e-8).sqrt()
+    return (white + mean if keep_mean else white) * there
 
 
 def value_losses(values: Tensor, old_values: Tensor, returns: Tensor, clip: float) -> Tensor:
@@ -104,57 +104,47 @@ def adapted(coefficient: float, kl: float, target: float) -> float:
 class Ppo:
     """The method: token rewards, advantages by GAE, and the loss."""
 
-    group = 1
-
     def __init__(self, model: ActorCritic, config: PpoConfig) -> None:
         self.model, self.config = model, config
 
     def worth(self, rewards_N: Tensor) -> Tensor:
         """All replies."""
-        return torch.arange(len(rewards_N), device=rewards_N.device)
+        return torch.ones_like(rewards_N, dtype=torch.bool)
 
     def prepare(
-        self, batch: Batch, now: Measured, reference_NT: Tensor, rewards_N: Tensor
+        self, batch: RolloutBatch, now: Measured, reference: Tensor, rewards_N: Tensor
     ) -> tuple[PpoBatch, dict[str, float]]:
         """What minibatches are taken of, and figures."""
-        config, there_NT = self.config, batch.targets != IGNORE
+        config, shape = self.config, batch.targets.shape
+        there_NL, values_NL = batch.there.flatten(0, 1), now.values.flatten(0, 1)
         coefficient = float(self.model.kl_coefficient)
-        rewards_NT = token_rewards(rewards_N, k1(now.log_probs, reference_NT), there_NT, coefficient)
+        kl_NL = k1(now.log_probs, reference).flatten(0, 1)
+        rewards_NL = token_rewards(rewards_N, kl_NL, there_NL, coefficient)
         if config.whiten_rewards:
-            rewards_NT = whitened(rewards_NT, there_NT, keep_mean=True)
-        advantages_NT, returns_NT = gae(rewards_NT, now.values, there_NT, config.gamma, config.lam)
-        advantages_NT = whitened(advantages_NT, there_NT)
+            rewards_NL = whitened(rewards_NL, there_NL, keep_mean=True)
+        advantages_NL, returns_NL = gae(rewards_NL, values_NL, there_NL, config.gamma, config.lam)
         made = PpoBatch(
-            inputs=batch.inputs,
-            targets=batch.targets,
+            **vars(batch),
             old_log_probs=now.log_probs,
             old_values=now.values,
-            advantages=advantages_NT,
-            returns=returns_NT,
+            advantages=whitened(advantages_NL, there_NL).view(shape),
+            returns=returns_NL.view(shape),
         )
-        spread = float(returns_NT[there_NT].var(correction=0))
-        missed = float((returns_NT - now.values)[there_NT].var(correction=0))
-        figures = {"value": float(now.values[there_NT].mean()), "kl_coefficient": coefficient}
-        return made, figures | {"explained": 1 - missed / spread if spread else 0.0}
+        spread, missed = (float(x[there_NL].var(correction=0)) for x in (returns_NL, advantages_NL))
+        explained = 1 - missed / spread if spread else 0.0
+        return made, {"kl_coefficient": coefficient, "explained_variance": explained}
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
-        """The objective (``train.objectives.Objective``): a target is a written token."""
+        """The objective (``train.objectives``); a target is a written token."""
         assert isinstance(batch, PpoBatch)
-        there_NT = batch.targets != IGNORE
+        config, there = self.config, batch.there
         logits_MV, values_M = model.read(batch)
         _, log_probs_M = log_probs_of(logits_MV, batch)
-        losses_M, _, held_M = clipped(
-            log_probs_M, batch.old_log_probs[there_NT], batch.advantages[there_NT], self.config.clip_ratio
-        )
-        values = value_losses(
-            values_M, batch.old_values[there_NT], batch.returns[there_NT], self.config.clip_value
-        ).sum()
-        figures = {
-            "clipped": float(held_M.sum()),
-            "written": float(len(held_M)),
-            "value_loss": float(values.detach()),
-        }
-        return losses_M.sum() + self.config.value_weight * values, len(held_M), figures
+        losses_M, held_M = clipped(log_probs_M, batch.old_log_probs[there], batch.advantages[there], config.clip_ratio)
+        missed_M = value_losses(values_M, batch.old_values[there], batch.returns[there], config.clip_value)
+        missed = missed_M.sum()
+        figures = {"clipped": float(held_M.sum()), "value_loss": float(missed.detach())}
+        return losses_M.sum() + config.value_weight * missed, len(held_M), figures | {"written": float(len(held_M))}
 
     def after(self, kl: float) -> None:
         """Adapt the KL penalty to the divergence that was measured, in nats a token."""

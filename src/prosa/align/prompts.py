@@ -39,7 +39,7 @@ class Asked:
 
     Attributes:
         messages: turns that end with the one to be answered.
-        source: the task's name, or the file and line.
+        source: the task's name, or the file's.
         check: whether a reply's text is right; None where nobody knows.
     """
 
@@ -239,7 +239,12 @@ def _prompt(record: Record, language: Lang) -> Asked:
     check_turns(messages, to_answer=True)
     if not messages[-1].content.strip():
         raise BadRecord(tr("the prompt is empty", "o prompt está vazio"))
-    return Asked(tuple(messages), record.source, _checker(value, messages, language))
+    return Asked(tuple(messages), _file(record.source), _checker(value, messages, language))
+
+
+def _file(source: str) -> str:
+    """The name of the file in ``path:line``."""
+    return Path(source.rpartition(":")[0]).name
 
 
 def _turns(value: Mapping[str, Any], field: str) -> list[Message]:

@@ -3,12 +3,12 @@
 reward = w_v [right] + w_m score - c [cut off]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from prosa.align.prompts import Asked
+from prosa.align.reward import RewardModel
 from prosa.generate.reply import Reply
-from prosa.tokenizers.chat import Message
 
 
 class Reward(Protocol):
@@ -37,18 +37,26 @@ class Verifier:
 class Scored:
     """The score of a reward model.
 
-    Args:
-        score: conversations -> scores, ``align.reward.RewardModel.score``.
+    It reads the very ids that were written, and at the end ``<|end|>``, also where a reply was cut or ended the text:
+    of anything else it has learnt nothing. What its context cannot hold is left out before that.
     """
 
     name = "reward model"
 
-    def __init__(self, score: Callable[[Sequence[Sequence[Message]]], list[float]]) -> None:
-        self._score = score
+    def __init__(self, model: RewardModel) -> None:
+        self._model = model
+        self._context = model.network.config.backbone.context
 
     def __call__(self, asked: Sequence[Asked], replies: Sequence[Reply]) -> list[float]:
         """See ``Reward``."""
-        return self._score([[*prompt.messages, *reply.messages] for prompt, reply in zip(asked, replies, strict=True)])
+        encoder = self._model.encoder
+        ends = {encoder.end_id, encoder.tokenizer.end_of_text}
+        sequences = []
+        for prompt, reply in zip(asked, replies, strict=True):
+            ids = [*encoder.prompt(prompt.messages), *reply.ids]
+            ids = ids[:-1] if ids[-1] in ends else ids
+            sequences.append([*ids[: self._context - 1], encoder.end_id])
+        return self._model.score_ids(sequences)
 
 
 class Weighted:

@@ -19,17 +19,17 @@ import torch
 from torch import Tensor
 
 from prosa.align.guards import check_runaway
-from prosa.align.policy import Measured, Writer, chosen_rows, k1, k3, measure, micro_batch, row_lengths
+from prosa.align.policy import Measured, Writer, chosen_rows, k1, k3, measure, micro_batch
 from prosa.align.prompts import Asked, Prompts
 from prosa.align.rewards import Reward
 from prosa.align.rl_config import RlConfig
-from prosa.align.rollouts import Rollouts, roll_out
+from prosa.align.rollouts import RolloutBatch, Rollouts, roll_out
 from prosa.core.config import to_mapping
 from prosa.core.errors import UserError
 from prosa.core.interval import wilson
 from prosa.core.language import number, tr
 from prosa.core.progress import Bar, progress, say
-from prosa.data.batches import IGNORE, Batch
+from prosa.data.batches import Batch
 from prosa.data.permutation import derive_seed
 from prosa.generate.engine import Engine
 from prosa.generate.reply import Reply, replies
@@ -47,7 +47,7 @@ from prosa.train.metrics import METRICS, MetricsLog, read_metrics
 from prosa.train.optimizers import Optimizer
 from prosa.train.resume import checkpoint_to_use, go_on
 from prosa.train.schedules import learning_rate_factor
-from prosa.train.step import normalise
+from prosa.train.step import normalise, rows
 from prosa.train.threads import leaving_cores_free
 from prosa.train.workers import Workers, gradients
 
@@ -62,21 +62,18 @@ NOT_THE_WEIGHTS = (
 class Method(Protocol):
     """PPO or GRPO: what is learnt from replies and their rewards. It is also an objective (``train.objectives``)."""
 
-    group: int
-    """Replies to a prompt."""
-
     @property
     def model(self) -> Writer:
         """What is trained."""
         ...
 
     def worth(self, rewards_N: Tensor) -> Tensor:
-        """The numbers of the replies that something can be learnt from, (K,)."""
+        """Which replies something can be learnt from, (N,) bool, alike for all of a group."""
         ...
 
     def prepare(
-        self, batch: Batch, now: Measured, reference_NT: Tensor, rewards_N: Tensor
-    ) -> tuple[Batch, dict[str, float]]:
+        self, batch: RolloutBatch, now: Measured, reference: Tensor, rewards_N: Tensor
+    ) -> tuple[RolloutBatch, dict[str, float]]:
         """What minibatches are taken of, all replies, and figures."""
         ...
 
@@ -306,8 +303,8 @@ class _Run:
         return roll_out(
             self.engine,
             world.encoder,
-            world.prompts.at(step - 1, config.replies // self.method.group),
-            samples=self.method.group,
+            world.prompts.at(step - 1, config.replies // config.group),
+            samples=config.group,
             max_tokens=config.max_tokens,
             seed=config.seed,
             step=step,
@@ -319,25 +316,26 @@ class _Run:
         config, method = self.config, self.method
         device = next(self.model.parameters()).device
         rewards_N = rewards_N.to(device)
-        batch = Batch(rollouts.batch.inputs.to(device), rollouts.batch.targets.to(device))
+        batch = rows(rollouts.batch, 0, len(rewards_N), device)
+        assert isinstance(batch, RolloutBatch)
         micro = micro_batch(batch, self.model.vocabulary, self.workers)
-        rows = method.worth(rewards_N)
-        now, first = (self._read(model, batch, step, rows, micro) for model in (self.model, self.reference))
+        told_R = method.worth(rewards_N).view(batch.targets.shape[:2])[:, 0]
+        now, first = (self._read(model, batch, step, told_R, micro) for model in (self.model, self.reference))
         ready, more = method.prepare(batch, now, first.log_probs, rewards_N)
-        there_NT = batch.targets != IGNORE
+        there = batch.there
         figures = {
             "reward": float(rewards_N.double().mean()),
             "reward_deviation": float(rewards_N.double().std(correction=0)),
-            "kl": float(k3(now.log_probs, first.log_probs)[there_NT].mean()),
-            "kl_k1": float(k1(now.log_probs, first.log_probs)[there_NT].mean()),
-            "entropy": float(now.entropies[there_NT].mean()),
+            "kl": float(k3(now.log_probs, first.log_probs)[there].mean()),
+            "kl_k1": float(k1(now.log_probs, first.log_probs)[there].mean()),
+            "entropy": float(now.entropies[there].mean()),
             "length": rollouts.written / len(rewards_N),
             "finished": rollouts.finished,
             **more,
         }
         self.first = self.first or figures
         check_runaway(step, figures, self.first, config, newest_good(self.folder / CHECKPOINTS))
-        if not len(rows) and not self.idle:
+        if not self.idle and not bool(told_R.any()):
             say(
                 tr(
                     f"iteration {step}: the replies to each prompt have equal rewards, so nothing is learnt from them.",
@@ -350,7 +348,7 @@ class _Run:
         sums: dict[str, float] = {}
         norms = []
         for epoch in range(config.epochs):
-            for chosen in self._minibatches(batch, rows, step, epoch):
+            for chosen in self._minibatches(batch, told_R, step, epoch):
                 losses = gradients(
                     self.runner,
                     method,
@@ -371,20 +369,21 @@ class _Run:
         method.after(figures["kl_k1"])
         return figures | _summed(sums, norms) | {"lr": config.lr * factor, "updates": len(norms)}
 
-    def _minibatches(self, batch: Batch, rows: Tensor, step: int, epoch: int) -> list[Tensor]:
+    def _minibatches(self, batch: RolloutBatch, told_R: Tensor, step: int, epoch: int) -> list[Tensor]:
         """Rows of each optimizer step of a pass, in a random order; within one, those of like length together."""
-        if not len(rows):
+        rows_K = told_R.nonzero()[:, 0].cpu()
+        if not len(rows_K):
             return []
-        order = np.random.default_rng(derive_seed(self.config.seed, "order", step, epoch)).permutation(len(rows))
-        parts = np.array_split(order, -(-len(rows) // self.config.minibatch))
-        lengths_N = row_lengths(batch)
-        return [part[lengths_N[part].argsort(stable=True)] for part in (rows[torch.from_numpy(p)] for p in parts)]
+        order = np.random.default_rng(derive_seed(self.config.seed, "order", step, epoch)).permutation(len(rows_K))
+        number = -(-len(rows_K) * batch.targets.shape[1] // self.config.minibatch)
+        lengths_R = batch.lengths.cpu()
+        parts = (rows_K[torch.from_numpy(part)] for part in np.array_split(order, min(number, len(order))))
+        return [part[lengths_R[part].argsort(stable=True)].to(told_R.device) for part in parts]
 
-    def _read(self, model: Writer, batch: Batch, step: int, rows: Tensor, micro: int) -> Measured:
+    def _read(self, model: Writer, batch: RolloutBatch, step: int, told_R: Tensor, micro: int) -> Measured:
         """What a model says of all replies: in the minibatches of the first pass, then those that teach nothing."""
-        rest = torch.ones(len(batch.inputs), dtype=torch.bool, device=rows.device)
-        rest[rows] = False
-        chosen = [*self._minibatches(batch, rows, step, 0), *([rest.nonzero()[:, 0]] if rest.any() else [])]
+        rest = (~told_R).nonzero()[:, 0]
+        chosen = [*self._minibatches(batch, told_R, step, 0), *([rest] if len(rest) else [])]
         found = [measure(model, chosen_rows(batch, part), micro, self.workers) for part in chosen]
         back = torch.cat(chosen).argsort()
         return Measured(

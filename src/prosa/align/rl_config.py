@@ -29,13 +29,15 @@ class RlConfig:
     """With steps 0: how long training may take, by the time of the first iterations."""
     replies: int = 256
     """Replies of an iteration, all prompts together."""
+    group: int = 8
+    """Replies to each prompt; a divisor of replies."""
     max_tokens: int = 64
     """The most tokens of a reply's turn."""
     minibatch: int = 128
     """Replies of an optimizer step."""
-    epochs: int = 1
+    epochs: int = 4
     """Passes over an iteration's replies."""
-    lr: float = 3e-4
+    lr: float = 5e-4
     """AdamW's peak learning rate."""
     warmup: int = 5
     """Iterations over which the learning rate rises from 0 to its peak."""
@@ -84,7 +86,7 @@ class RlConfig:
     def __post_init__(self) -> None:
         wrong = _wrong(
             self,
-            whole=("replies", "max_tokens", "minibatch", "epochs", "keep_checkpoints", "eval_prompts"),
+            whole=("replies", "group", "max_tokens", "minibatch", "epochs", "keep_checkpoints", "eval_prompts"),
             natural=("steps", "warmup", "seed", "eval_every", "sample_every", "checkpoint_every", "workers"),
             above_0=("lr", "max_kl"),
             from_0=("minutes", "clip", "unfinished_cost", "verifier_weight", "reward_weight"),
@@ -92,6 +94,13 @@ class RlConfig:
         )
         if not (self.steps or self.minutes):
             wrong.append(tr("steps is 0 and minutes too: give one", "steps é 0 e minutes também: dê um deles"))
+        if self.group >= 1 and self.replies % self.group:
+            wrong.append(
+                tr(
+                    f"group is {self.group} but must be a divisor of replies ({self.replies})",
+                    f"group é {self.group}, mas deve ser um divisor de replies ({self.replies})",
+                )
+            )
         if not all(0 <= b < 1 for b in self.betas):
             wrong.append(
                 tr(
@@ -127,8 +136,6 @@ class GrpoConfig:
         UserError: as ``RlConfig``.
     """
 
-    group: int = 8
-    """Replies to each prompt; a divisor of rl.replies."""
     clip_ratio: float = 0.2
     """A token's probability is moved no further than by this share from what it was when the reply was written."""
     kl: float = 0.0
@@ -137,10 +144,7 @@ class GrpoConfig:
     """As Dr. GRPO: divide neither by the deviation of a group's rewards nor by a reply's length."""
 
     def __post_init__(self) -> None:
-        wrong = _wrong(self, above_0=("clip_ratio",), from_0=("kl",))
-        if self.group < 2:
-            wrong.append(tr(f"group is {self.group} but must be at least 2", f"group é {self.group}, mínimo 2"))
-        _refuse("grpo", wrong)
+        _refuse("grpo", _wrong(self, above_0=("clip_ratio",), from_0=("kl",)))
 
 
 @dataclass(frozen=True)

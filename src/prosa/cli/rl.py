@@ -18,6 +18,6 @@ def main(argv: list[str]) -> int:
         examples="""
             prosa rl runs/mine --tasks plurals letter-count --rl.minutes 5
             prosa rl runs/mine --method ppo --data prompts.jsonl --reward runs/mine/reward
-            prosa rl runs/mine --tasks 3D+ --tools --grpo.group 16 --resume auto
+            prosa rl runs/mine --tasks 3D+ --tools --rl.group 16 --resume auto
         """,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prosa.align.rl_config import GrpoConfig, Method, PpoConfig, RlConfig
 from prosa.core.config import to_mapping, write_yaml
+from prosa.core.device import DeviceName
 from prosa.core.errors import UserError
 from prosa.core.files import is_complete, mark_complete, read_json, sha256, write_json, write_text
 from prosa.core.language import Lang, number, tr
@@ -104,7 +105,7 @@ def rl(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
-    _check_group(method, rl, grpo)
+    _check_group(method, rl)
     start = start_of(model, (DPO, SFT))
     source, folder = start.as_posix(), result_folder(model, start, out, RL)
     judge = _reward_folder(reward, start, folder)
@@ -141,7 +142,7 @@ def rl(
     vocabulary = tokenizer.vocab_size
     reference = load_model(start).float().to(device)
     learner = (
-        Grpo(Writer(policy, vocabulary).to(device), grpo, rl.max_tokens)
+        Grpo(Writer(policy, vocabulary).to(device), grpo, group=rl.group, max_tokens=rl.max_tokens)
         if method == "grpo"
         else Ppo(ActorCritic(policy, vocabulary, ppo.kl).to(device), ppo)
     )
@@ -179,13 +180,14 @@ def rl(
     return Reinforced(folder, figures)
 
 
-def _check_group(method: Method, rl: RlConfig, grpo: GrpoConfig) -> None:
-    if method == "grpo" and rl.replies % grpo.group:
+def _check_group(method: Method, rl: RlConfig) -> None:
+    if method == "grpo" and rl.group == 1:
         raise UserError(
             tr(
-                f"rl.replies is {rl.replies}, which is no multiple of grpo.group, {grpo.group}.",
-                f"rl.replies é {rl.replies}, que não é múltiplo de grpo.group, {grpo.group}.",
-            )
+                "grpo compares replies to the same prompt, and rl.group is 1.",
+                "grpo compara respostas ao mesmo prompt, e rl.group é 1.",
+            ),
+            tr("Use at least 2, or --method ppo.", "Use pelo menos 2, ou --method ppo."),
         )
 
 
@@ -251,7 +253,7 @@ def _reward(asked: Configuration, tokenizer: "Tokenizer", prompts: "Prompts") ->
     some = prompts.at(0, 64 * len(prompts.sources))
     known = sum(prompt.check is not None for prompt in some)
     if asked.reward is not None:
-        parts.append((_scored(Path(asked.reward), tokenizer), asked.rl.reward_weight))
+        parts.append((_scored(Path(asked.reward), tokenizer, asked.rl.device), asked.rl.reward_weight))
     elif known < len(some):
         raise UserError(
             tr(
@@ -270,13 +272,18 @@ def _reward(asked: Configuration, tokenizer: "Tokenizer", prompts: "Prompts") ->
     return found
 
 
-def _scored(folder: Path, tokenizer: "Tokenizer") -> "Reward":
+def _scored(folder: Path, tokenizer: "Tokenizer", device: DeviceName) -> "Reward":
     """The reward of a reward model.
 
     Raises:
         UserError: there is none in the folder, or it reads another tokenizer's ids.
     """
-    raise UserError(tr(f"{folder}: reward models come next.", f"{folder}: modelos de recompensa virão."))
+    from prosa.align.reward import load_reward
+    from prosa.align.rewards import Scored
+
+    found = load_reward(folder, device=device)
+    found.check_tokenizer(tokenizer)
+    return Scored(found)
 
 
 def _fingerprint(asked: Configuration, tokenizer: "Tokenizer", prompts: "Prompts") -> str:
