@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prosa.show.load import RunData
-from prosa.show.plots import POINTS, loss_plot, schedule_plot, smooth, speed_plot, spread, thin
+from prosa.show.panels import POINTS, thin
+from prosa.show.plots import loss_plot, schedule_plot, smooth, speed_plot, spread
 from prosa.show.sections.training import loss_at, milestones
 
 
