@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from prosa.align.sft import SftConfig, divide
+from prosa.align.sft import SftConfig
 from prosa.core.errors import UserError
 from prosa.data.conversations import Conversation
+from prosa.data.division import divide
 from prosa.generate.engine import Engine
 from prosa.generate.sampling import Sampling
 from prosa.models.gpt import GPT, GPTConfig

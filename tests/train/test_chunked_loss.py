@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from prosa.core.errors import UserError
 from prosa.data.batches import IGNORE, Batch
-from prosa.train.loss import chunk_tokens, chunked_cross_entropy
+from prosa.train.loss import chunk_tokens, chunked_cross_entropy, chunked_log_probs
 from prosa.train.objectives import NextToken
 
 
@@ -98,3 +98,25 @@ def test_the_chunk_suits_device_and_vocabulary_unless_told() -> None:
     assert [chunk_tokens(0, 32768, cpu), chunk_tokens(0, 4096, cpu), chunk_tokens(0, 32768, cuda)] == [256, 2048, 2048]
     assert chunk_tokens(0, 2**24, cpu) == 1
     assert chunk_tokens(7, 32768, cpu) == 7
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_log_probs_in_chunks_have_torch_s_values_and_gradients(chunk: int) -> None:
+    torch.manual_seed(0)
+    linear, sizes = nn.Linear(12, 19), []
+
+    def head(h: Tensor) -> Tensor:
+        sizes.append(len(h))
+        return linear(h)
+
+    hidden, targets = torch.randn(30, 12, requires_grad=True), torch.randint(0, 19, (30,))
+    inputs, weight = [hidden, *linear.parameters()], torch.randn(30)
+    expected = linear(hidden).log_softmax(-1)[torch.arange(30), targets]
+    found = chunked_log_probs(head, hidden, targets, chunk)
+    torch.testing.assert_close(found, expected)
+    wanted = torch.autograd.grad((weight * expected.exp()).sum(), inputs)
+    for a, b in zip(torch.autograd.grad((weight * found.exp()).sum(), inputs), wanted, strict=True):
+        torch.testing.assert_close(a, b)
+    assert max(sizes) == min(chunk, 30)
+    with torch.no_grad():
+        torch.testing.assert_close(chunked_log_probs(head, hidden, targets, chunk), expected)

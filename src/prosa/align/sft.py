@@ -3,14 +3,12 @@
 The loss is pretraining's, next-token cross-entropy, on the assistant's tokens alone; the loop is the same.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.data.conversations import Conversation
 from prosa.tokenizers.chat import ChatEncoder
 from prosa.train.config import TrainConfig
 
@@ -50,21 +48,6 @@ class SftConfig(TrainConfig):
                     f"sft: held_out é {self.held_out!r}, mas deve ser de 0 a menos de 1; document_mask deve ser true.",
                 )
             )
-
-
-def divide(conversations: Sequence[Conversation], share: float) -> tuple[list[Conversation], list[Conversation]]:
-    """Conversations to train on, and about ``share`` of them to measure on.
-
-    By a hash of the first user's turn: those that begin alike are on the same side, and the side of a conversation does
-    not depend on the others.
-    """
-    train: list[Conversation] = []
-    held_out: list[Conversation] = []
-    for conversation in conversations:
-        asked = next(m.content for m in conversation.messages if m.role == "user")
-        digest = hashlib.blake2b(" ".join(asked.casefold().split()).encode("utf-8"), digest_size=8).digest()
-        (held_out if int.from_bytes(digest, "little") < share * 2**64 else train).append(conversation)
-    return train, held_out
 
 
 def validator(batches: "ConversationBatches", config: SftConfig) -> Callable[[Any, int], dict[str, float]]:

@@ -278,6 +278,7 @@ def check_same(old: str, new: str) -> None:
         "tokenizer": tr("the tokenizer is another", "o tokenizador é outro"),
         "corpus": tr("the text of the corpus changed", "o texto do corpus mudou"),
         "mixture": tr("the sources' names or weights changed", "os nomes ou os pesos das fontes mudaram"),
+        "reference": tr("the model that it began with changed", "o modelo com que começou mudou"),
     }
     before, after = (dict(item.partition("=")[::2] for item in text.split(";")) for text in (old, new))
     changed = [why for part, why in parts.items() if before.get(part) != after.get(part)]
@@ -288,7 +289,7 @@ def check_same(old: str, new: str) -> None:
         + "; ".join(changed)
         + ".",
         tr(
-            "Resume with the original tokens, or start a new run in another folder.",
-            "Retome com os tokens originais, ou comece uma nova execução em outra pasta.",
+            "Resume with what it began with, or start a new run in another folder.",
+            "Retome com o que havia no começo, ou comece uma nova execução em outra pasta.",
         ),
     )

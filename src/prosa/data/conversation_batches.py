@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.data.batches import IGNORE, Batch
-from prosa.data.permutation import derive_seed, permute
+from prosa.data.permutation import drawn
 from prosa.tokenizers.chat import ChatIds
 
 
@@ -105,15 +105,7 @@ class ConversationBatches:
         Raises:
             ValueError: a negative step, a rank outside 0..world-1, or rows that cannot be shared equally.
         """
-        if step < 0 or not 0 <= rank < world or self.batch_size % world:
-            raise ValueError(f"step = {step}, rank = {rank}, world = {world}, batch_size = {self.batch_size}")
-        rows = self.batch_size // world
-        first = step * self.batch_size + rank * rows
-        epochs, places = np.divmod(np.arange(first, first + rows, dtype=np.int64), len(self._rows))
-        chosen = np.empty_like(places)
-        for epoch in np.unique(epochs):
-            now = epochs == epoch
-            chosen[now] = permute(places[now], len(self._rows), derive_seed(self.seed, "rows", int(epoch)))
+        chosen = drawn(step, self.batch_size, len(self._rows), self.seed, rank, world)
         return self._batch([self._rows[row] for row in chosen])
 
     def once(self) -> Iterator[Batch]:

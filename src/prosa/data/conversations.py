@@ -18,6 +18,7 @@ from typing import Any
 
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
+from prosa.data.division import first_asked
 from prosa.data.records import BadRecord, Record, read_records
 from prosa.tokenizers.chat import ROLES, Message, Role, ToolCall
 from prosa.tokenizers.text import surrogate_error
@@ -41,6 +42,11 @@ class Conversation:
     messages: tuple[Message, ...]
     source: str
 
+    @property
+    def asked(self) -> str:
+        """The first user's turn."""
+        return first_asked(self.messages)
+
 
 def read_conversations(paths: Sequence[Path], problems: Problems) -> Iterator[Conversation]:
     """The conversations of JSONL, JSON and Parquet files; what is not one is counted and named in ``problems``.
@@ -59,12 +65,12 @@ def conversation(record: Record) -> Conversation:
     """
     value = record.value
     if "messages" in value:
-        messages = [_message(item, n) for n, item in enumerate(_list(value, "messages"), start=1)]
+        messages = turns(value, "messages")
     elif "conversations" in value:
-        messages = [_sharegpt(item, n) for n, item in enumerate(_list(value, "conversations"), start=1)]
-        messages = _system(value) + messages
+        messages = system(value) + turns(value, "conversations")
     elif "instruction" in value and "output" in value:
-        messages = _alpaca(value)
+        output = content_of(value["output"], "'output'", "'output'")
+        messages = [*alpaca_prompt(value), Message("assistant", output)]
     else:
         fields = ", ".join(repr(key) for key in list(value)[:8])
         raise BadRecord(
@@ -113,7 +119,7 @@ def check_turns(messages: Sequence[Message], *, to_answer: bool = False) -> None
         elif role == "tool":
             calls -= 1
         before = role
-    if to_answer and before not in ("user", "tool"):
+    if to_answer and (before not in ("user", "tool") or calls):
         raise BadRecord(
             tr(
                 "the last turn is not the user's: nothing to answer",
@@ -122,6 +128,69 @@ def check_turns(messages: Sequence[Message], *, to_answer: bool = False) -> None
         )
     if not to_answer and not any(m.role == "assistant" and (m.content.strip() or m.calls) for m in messages):
         raise BadRecord(tr("no assistant turn to learn from", "nenhum turno do assistente com que aprender"))
+
+
+def turns(value: Mapping[str, Any], field: str) -> list[Message]:
+    """The turns that ``field`` of a record lists, in OpenAI's form or ShareGPT's.
+
+    Raises:
+        BadRecord: it is no list with turns, or one of them is none.
+    """
+    found = value[field]
+    if not isinstance(found, list) or not found:
+        raise BadRecord(tr(f"{field!r} is not a list with turns", f"{field!r} não é uma lista com turnos"))
+    return [turn(item, n) for n, item in enumerate(found, start=1)]
+
+
+def turn(item: Any, n: int) -> Message:
+    """The ``n``-th turn: ``{"role", "content"}``, or ShareGPT's ``{"from", "value"}``.
+
+    Raises:
+        BadRecord: it has neither form.
+    """
+    return _sharegpt(item, n) if isinstance(item, dict) and "from" in item else _message(item, n)
+
+
+def system(value: Mapping[str, Any]) -> list[Message]:
+    """The system's turn that a record's field ``system`` holds, or none.
+
+    Raises:
+        BadRecord: it is not a text.
+    """
+    text = value.get("system")
+    return [Message("system", content_of(text, "'system'", "'system'"))] if text else []
+
+
+def alpaca_prompt(value: Mapping[str, Any]) -> list[Message]:
+    """The turns up to the user's that ``instruction``, ``input``, ``history`` and ``system`` of a record tell.
+
+    Raises:
+        BadRecord: one of them is not of its form.
+    """
+    instruction = content_of(value["instruction"], "'instruction'", "'instruction'")
+    more = content_of(value.get("input") or "", "'input'", "'input'")
+    messages = system(value)
+    history = value.get("history") or []
+    for pair in history if isinstance(history, list) else [None]:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadRecord(tr("'history' is not a list of pairs", "'history' não é uma lista de pares"))
+        asked, answered = (content_of(text, "'history'", "'history'") for text in pair)
+        messages += [Message("user", asked), Message("assistant", answered)]
+    return [*messages, Message("user", f"{instruction}\n\n{more}" if more.strip() else instruction)]
+
+
+def content_of(value: Any, where: str, onde: str) -> str:
+    """A text in NFC; ``where`` (in English and in Portuguese) is for the message.
+
+    Raises:
+        BadRecord: it is no text, or has a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise BadRecord(tr(f"{where}: the content is not a text", f"{onde}: o conteúdo não é um texto"))
+    error = surrogate_error(value)
+    if error is not None:
+        raise BadRecord(tr(f"{where}: {error.what}", f"{onde}: {error.what}"))
+    return unicodedata.normalize("NFC", value)
 
 
 def _message(item: Any, n: int) -> Message:
@@ -152,7 +221,7 @@ def _message(item: Any, n: int) -> Message:
         ]
         texts = [part for part in parts if isinstance(part, str)]
         content = "".join(texts) if len(texts) == len(parts) else None
-    return Message(role, _text(content, f"turn {n}", f"turno {n}"), calls)
+    return Message(role, content_of(content, f"turn {n}", f"turno {n}"), calls)
 
 
 def _call(item: Any, n: int) -> ToolCall:
@@ -167,7 +236,7 @@ def _call(item: Any, n: int) -> ToolCall:
                 f"turno {n}: uma chamada de ferramenta precisa de 'name' e de 'arguments' que seja um objeto JSON",
             )
         )
-    return ToolCall(_text(name, f"turn {n}", f"turno {n}"), _arguments(arguments, n))
+    return ToolCall(content_of(name, f"turn {n}", f"turno {n}"), _arguments(arguments, n))
 
 
 def _arguments(arguments: dict[str, Any], n: int) -> dict[str, Any]:
@@ -178,7 +247,7 @@ def _arguments(arguments: dict[str, Any], n: int) -> dict[str, Any]:
         raise BadRecord(
             tr(f"turn {n}: the arguments are not JSON: {error}", f"turno {n}: os argumentos não são JSON: {error}")
         ) from error
-    found: dict[str, Any] = json.loads(_text(text, f"turn {n}", f"turno {n}"))
+    found: dict[str, Any] = json.loads(content_of(text, f"turn {n}", f"turno {n}"))
     return found
 
 
@@ -200,44 +269,8 @@ def _sharegpt(item: Any, n: int) -> Message:
                 f"turno {n}: 'from' é {who!r}; existem: {', '.join(SHAREGPT)}",
             )
         )
-    text = _text(item.get("value"), f"turn {n}", f"turno {n}")
+    text = content_of(item.get("value"), f"turn {n}", f"turno {n}")
     if who == "function_call":
         found = _parsed(text)
         return Message(role, "", tuple(_call(call, n) for call in (found if isinstance(found, list) else [found])))
     return Message(role, text)
-
-
-def _alpaca(value: dict[str, Any]) -> list[Message]:
-    instruction = _text(value["instruction"], "'instruction'", "'instruction'")
-    more = _text(value.get("input") or "", "'input'", "'input'")
-    output = _text(value["output"], "'output'", "'output'")
-    messages = _system(value)
-    history = value.get("history") or []
-    for pair in history if isinstance(history, list) else [None]:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise BadRecord(tr("'history' is not a list of pairs", "'history' não é uma lista de pares"))
-        asked, answered = (_text(text, "'history'", "'history'") for text in pair)
-        messages += [Message("user", asked), Message("assistant", answered)]
-    asked = f"{instruction}\n\n{more}" if more.strip() else instruction
-    return [*messages, Message("user", asked), Message("assistant", output)]
-
-
-def _system(value: dict[str, Any]) -> list[Message]:
-    text = value.get("system")
-    return [Message("system", _text(text, "'system'", "'system'"))] if text else []
-
-
-def _list(value: dict[str, Any], field: str) -> list[Any]:
-    found = value[field]
-    if not isinstance(found, list) or not found:
-        raise BadRecord(tr(f"{field!r} is not a list with turns", f"{field!r} não é uma lista com turnos"))
-    return found
-
-
-def _text(value: Any, where: str, onde: str) -> str:
-    if not isinstance(value, str):
-        raise BadRecord(tr(f"{where}: the content is not a text", f"{onde}: o conteúdo não é um texto"))
-    error = surrogate_error(value)
-    if error is not None:
-        raise BadRecord(tr(f"{where}: {error.what}", f"{onde}: {error.what}"))
-    return unicodedata.normalize("NFC", value)

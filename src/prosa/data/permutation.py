@@ -52,6 +52,27 @@ def permute(i: ArrayLike, n: int, seed: int) -> NDArray[np.int64]:
     return value.astype(np.int64).reshape(index.shape)
 
 
+def drawn(step: int, batch_size: int, n: int, seed: int, rank: int = 0, world: int = 1) -> NDArray[np.int64]:
+    """Which of ``n`` rows the batch of a step holds: in each epoch every row once, in an order of its own.
+
+    Returns:
+        (batch_size / world,) int64: rank r has the r-th part of what one rank alone would have.
+
+    Raises:
+        ValueError: a negative step, a rank outside 0..world-1, or rows that cannot be shared equally.
+    """
+    if step < 0 or not 0 <= rank < world or batch_size % world:
+        raise ValueError(f"step = {step}, rank = {rank}, world = {world}, batch_size = {batch_size}")
+    rows = batch_size // world
+    first = step * batch_size + rank * rows
+    epochs, places = np.divmod(np.arange(first, first + rows, dtype=np.int64), n)
+    chosen = np.empty_like(places)
+    for epoch in np.unique(epochs):
+        now = epochs == epoch
+        chosen[now] = permute(places[now], n, derive_seed(seed, "rows", int(epoch)))
+    return chosen
+
+
 def _feistel(value: NDArray[np.uint64], half: int, keys: list[np.uint64]) -> NDArray[np.uint64]:
     bits, mask = np.uint64(half), np.uint64(2**half - 1)
     left, right = value >> bits, value & mask

@@ -7,7 +7,8 @@ Which tools there are, the system turn tells (``announced``); a model that learn
 where there are some and answers by itself where there are none.
 """
 
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from prosa.core.errors import UserError
@@ -20,6 +21,8 @@ from prosa.tokenizers.chat import ChatEncoder, Message
 
 MAX_ROUNDS = 4
 """Times that a reply may call tools; what it calls after that is not run, and ends it."""
+
+_ANNOUNCED = re.compile(r"(?:\A|\n\n)(?:[\w-]+\([\w, ]*\)(?:\n|\Z))+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ def announced(messages: Sequence[Message], toolbox: Toolbox | None) -> list[Mess
         return list(messages)
     said = [m.content for m in messages[:1] if m.role == "system"]
     return [Message("system", "\n\n".join([*said, toolbox.announcement])), *messages[len(said) :]]
+
+
+def unannounced(messages: Sequence[Message]) -> list[Message]:
+    """The conversation without the tools that ``announced`` named, whichever they were."""
+    if not messages or messages[0].role != "system":
+        return list(messages)
+    said = _ANNOUNCED.sub("", messages[0].content)
+    return [*([Message("system", said)] if said else []), *messages[1:]]
 
 
 def replies(
@@ -108,13 +119,37 @@ def stream(
 
     A token of id ``encoder.call_id`` begins a call, whose text follows. Arguments are those of ``replies``.
     """
-    exchange = _Exchange(encoder, encoder.prompt(announced(messages, toolbox)), 0)
+    prompt = encoder.prompt(announced(messages, toolbox))
+    return stream_after(engine, encoder, prompt, sampling, max_tokens=max_tokens, toolbox=toolbox)
+
+
+def stream_after(
+    engine: Engine,
+    encoder: ChatEncoder,
+    prompt: Sequence[int],
+    sampling: Sampling | None = None,
+    *,
+    max_tokens: int,
+    sample: int = 0,
+    toolbox: Toolbox | None = None,
+) -> Generator[Token | Message, None, Reply]:
+    """``stream`` after a prompt's ids, which are read as they are, tools announced or not.
+
+    Args:
+        prompt: its last id is ``<|assistant|>``.
+        sample: which of the replies that ``replies`` gives to it.
+    """
+    exchange = _Exchange(encoder, list(prompt), sample)
     while exchange.finish_reason is None:
-        completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens)
-        before = len(exchange.messages)
-        exchange.take(completion, toolbox, engine.model.config.context)
-        yield from exchange.messages[before:]
+        completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens, sample=sample)
+        yield from exchange.turns(completion, toolbox, engine.model.config.context)
     return exchange.reply()
+
+
+def turn_of(encoder: ChatEncoder, ids: Sequence[int]) -> Message:
+    """The assistant's turn that ids write; control ids in the middle of it are no text."""
+    content, *calls = _texts(encoder, ids)
+    return Message("assistant", content, tuple(map(_call, calls)))
 
 
 class _Exchange:
@@ -137,25 +172,32 @@ class _Exchange:
 
     def take(self, completion: Completion, toolbox: Toolbox | None, context: int) -> None:
         """Take in a turn, and run what it calls."""
+        for _ in self.turns(completion, toolbox, context):
+            pass
+
+    def turns(self, completion: Completion, toolbox: Toolbox | None, context: int) -> Iterator[Message]:
+        """``take``, giving each turn as soon as it is whole: the assistant's before its calls are run."""
         ids = [token.id for token in completion.tokens]
-        content, *calls = _split(ids, self._encoder.call_id)
-        texts = [self._encoder.tokenizer.decode(self._plain(call)) for call in calls]
-        self.messages.append(
-            Message("assistant", self._encoder.tokenizer.decode(self._plain(content)), tuple(map(_call, texts)))
-        )
+        self.messages.append(turn_of(self._encoder, ids))
         self._add(ids if completion.ended_by is None else [*ids, completion.ended_by], written=True)
+        yield self.messages[-1]
+        _, *calls = _texts(self._encoder, ids)
         ended = completion.ended_by == self._encoder.end_id
-        if not (texts and ended and toolbox) or self._rounds == MAX_ROUNDS:
+        if not (calls and ended and toolbox) or self._rounds == MAX_ROUNDS:
             self.finish_reason = completion.finish_reason
             return
         self._rounds += 1
-        results = [Message("tool", toolbox.answer(text).content) for text in texts]
+        results = []
+        for text in calls:
+            results.append(Message("tool", toolbox.answer(text).content))
+            yield results[-1]
         self.messages += results
         # as in a prompt: the results, and the role of the turn to come
         self._add(self._encoder.prompt(results), written=False)
         if len(self.read) > context:
             self.messages.append(Message("assistant", ""))
             self.finish_reason = "length"
+            yield self.messages[-1]
 
     def reply(self) -> Reply:
         """The finished reply."""
@@ -166,20 +208,17 @@ class _Exchange:
         self._ids += ids
         self._written += [written] * len(ids)
 
-    def _plain(self, ids: list[int]) -> list[int]:
-        """Without control ids that a model may write in the middle of a turn."""
-        control = set(self._encoder.tokenizer.special_tokens.values())
-        return [id for id in ids if id not in control]
 
-
-def _split(ids: list[int], at: int) -> list[list[int]]:
+def _texts(encoder: ChatEncoder, ids: Sequence[int]) -> list[str]:
+    """A turn's content, and the text of each call after it."""
+    control = set(encoder.tokenizer.special_tokens.values())
     parts: list[list[int]] = [[]]
     for id in ids:
-        if id == at:
+        if id == encoder.call_id:
             parts.append([])
-        else:
+        elif id not in control:
             parts[-1].append(id)
-    return parts
+    return [encoder.tokenizer.decode(part) for part in parts]
 
 
 def _call(text: str) -> ToolCall:

@@ -18,6 +18,13 @@ from prosa.tokenizers.protocol import Tokenizer
 
 SPEEDRUN = "prosa-speedrun"  # no architecture of transformers: our own field names
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+SCORED = {
+    "gpt2": "GPT2ForSequenceClassification",
+    "qwen3": "Qwen3ForSequenceClassification",
+    "llama": "LlamaForSequenceClassification",
+    SPEEDRUN: "ProsaForSequenceClassification",
+}
+"""Architectures of a decoder with a head of a few outputs (``scored.py``)."""
 
 
 def to_config(config: GPTConfig, *, tokenizer: Tokenizer | None, dtype: torch.dtype) -> dict[str, Any]:
@@ -75,6 +82,12 @@ def to_config(config: GPTConfig, *, tokenizer: Tokenizer | None, dtype: torch.dt
         **({"mlp_bias": False} if model_type == "llama" else {"use_sliding_window": False, "sliding_window": None}),
         **prosa,
     }
+
+
+def is_scored(mapping: Mapping[str, Any]) -> bool:
+    """Whether a ``config.json`` is of a decoder with a head of a few outputs."""
+    named = mapping.get("architectures")
+    return isinstance(named, list) and any(str(name).endswith("ForSequenceClassification") for name in named)
 
 
 class _Fields:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
-AFTER_BASE = (RL, REWARD, DPO, SFT)
+AFTER_SFT = (DPO, REWARD, RL)
+AFTER_BASE = (SFT, *AFTER_SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
 RECIPE, EVALUATION, GAINS, REPORT = "recipe.yaml", "evaluation.json", "gains.json", "report.html"
 
@@ -67,27 +68,11 @@ def load(spec: str) -> "tuple[GPT, Tokenizer, Path]":
     Raises:
         UserError: something is missing, damaged, or the tokenizer does not belong to the model.
     """
-    from prosa.models.huggingface import load_model, saved_tokenizer_fingerprint
+    from prosa.models.huggingface import check_tokenizer, load_model
     from prosa.tokenizers.load import load as load_tokenizer
 
     folder = model_folder(spec)
     model = load_model(folder)
     tokenizer = load_tokenizer(folder)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise UserError(
-            tr(
-                f"{folder}: a tokenizer of {tokenizer.vocab_size} ids does not match a model of "
-                f"{model.config.vocab_size}.",
-                f"{folder}: um tokenizador de {tokenizer.vocab_size} ids não combina com um modelo de "
-                f"{model.config.vocab_size}.",
-            )
-        )
-    if saved_tokenizer_fingerprint(folder) not in (None, tokenizer.fingerprint):
-        raise UserError(
-            tr(
-                f"{folder}: the tokenizer is not the one that the model was trained with.",
-                f"{folder}: o tokenizador não é aquele com que o modelo foi treinado.",
-            ),
-            tr("Put the original tokenizer files back.", "Recoloque os arquivos originais do tokenizador."),
-        )
+    check_tokenizer(folder, tokenizer, model.config.vocab_size)
     return model, tokenizer, folder

@@ -1,37 +1,31 @@
 """``prosa sft``: a model and conversations -> an assistant, a Hugging Face folder in the run's ``sft/``."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from prosa.align.demonstrations import TaskData, demonstrations
 from prosa.align.lora import LoraConfig
-from prosa.align.sft import SftConfig, answers, divide, validator
-from prosa.core.config import write_yaml
+from prosa.align.sft import SftConfig, answers, validator
 from prosa.core.errors import UserError
-from prosa.core.files import mark_complete, read_json, write_json, write_text
+from prosa.core.files import read_json
 from prosa.core.language import number, tr
-from prosa.core.progress import say, warn
+from prosa.core.progress import say
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import Conversation, read_conversations
-from prosa.pipeline.run import BASE, SFT, load
+from prosa.pipeline.run import AFTER_SFT, BASE, SFT, load
 from prosa.pipeline.stage import (
-    RESOLVED,
     TRAINING,
     Resume,
     check_same_start,
     check_wishes,
-    claim_stage,
     is_done,
     result_folder,
     settled,
     start_of,
 )
-
-MEASURED = 500  # held-out conversations: enough for a curve
-SAMPLES = 4  # held-out prompts that are answered during the training
-ANSWER_TOKENS = 120
-ADAPTER = "adapter"
+from prosa.pipeline.tuning import ANSWER_TOKENS, SAMPLES, Records, Tuned, adapted, begin, finish, or_none
 
 
 @dataclass(frozen=True)
@@ -45,18 +39,6 @@ class Configuration:
     lora: LoraConfig
 
 
-@dataclass(frozen=True)
-class FineTuned:
-    """A fine-tuned model."""
-
-    folder: Path
-    figures: dict[str, Any]  # data, steps, tokens, seconds, the last train and validation lines of metrics.jsonl
-
-    def to_json(self) -> dict[str, Any]:
-        """Folder and figures."""
-        return {"folder": str(self.folder), **self.figures}
-
-
 def sft(
     model: str,
     *,
@@ -67,7 +49,7 @@ def sft(
     lora: LoraConfig = LoraConfig(),
     resume: Resume = "no",
     force: bool = False,
-) -> FineTuned:
+) -> Tuned:
     """Fine-tune a model on conversations: it learns to write the assistant's turns.
 
     Args:
@@ -98,50 +80,34 @@ def sft(
     source, folder = start.as_posix(), result_folder(model, start, out, SFT)
     asked = Configuration(source, data, tasks, sft, lora)
     if is_done(folder, asked, resume):
-        return FineTuned(folder, read_json(folder / TRAINING))
+        return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
         check_same_start(folder, asked, ("model", "lora"))
     import torch
 
-    from prosa.align.adapter import save_adapter
-    from prosa.align.lora import add_adapters, merge
-    from prosa.core.environment import environment
     from prosa.data.conversation_batches import ConversationBatches
-    from prosa.models.huggingface import save_model
     from prosa.tokenizers.chat import ChatEncoder
     from prosa.train.loop import fit
     from prosa.train.objectives import NextToken
 
     network, tokenizer, _ = load(source)
     network.float()
-    encoder = ChatEncoder(tokenizer)
+    encoder, context = ChatEncoder(tokenizer), network.config.context
     problems = Problems()
     conversations = list(read_conversations(data, problems)) if data else []
-    for problem in problems.named[:3]:
-        warn(tr(f"left out: {problem.source}: {problem.why}", f"deixado de fora: {problem.source}: {problem.why}"))
-    conversations += demonstrations(tasks)
-    learnt, held_out = divide(conversations, sft.held_out)
-    if not learnt:
-        raise UserError(
-            tr("all conversations are held out.", "todas as conversas ficaram de fora do treino."),
-            tr("Lower sft.held_out, or give more.", "Diminua sft.held_out, ou dê mais conversas."),
-        )
-    context = network.config.context
+    records = Records.divided([*conversations, *demonstrations(tasks)], problems, sft.held_out)
 
-    def batches(chosen: list[Conversation], size: int = sft.batch_size) -> ConversationBatches:
+    def batches(chosen: Sequence[Conversation], size: int = sft.batch_size) -> ConversationBatches:
         encoded = encoder.encode_batch([c.messages for c in chosen])
         return ConversationBatches(encoded, context=context, batch_size=size, seed=sft.seed, pack=sft.pack)
 
-    train = batches(learnt)
-    measured = _or_none(lambda chosen: batches(chosen, sft.micro_batch or sft.batch_size), held_out[:MEASURED])
-    _tell(len(conversations), problems.count, train)
-    claim_stage(folder, resume, force=force, inputs=list(data))
-    if not (folder / RESOLVED).is_file():
-        write_text(folder / RESOLVED, write_yaml(asked))
-        write_json(folder / "env.json", environment())
+    train = batches(records.learnt)
+    measured = or_none(lambda chosen: batches(chosen, sft.micro_batch or sft.batch_size), records.to_measure)
+    _tell(records.read, problems.count, train)
+    begin(folder, asked, resume, force=force, inputs=data, later=AFTER_SFT)
     torch.manual_seed(sft.seed)
-    trained = add_adapters(network, lora) if lora.rank else sum(p.numel() for p in network.parameters())
-    prompts = [c.messages[: _first_answer(c)] for c in held_out[:SAMPLES]]
+    trained = adapted(network, lora)
+    prompts = [c.messages[: _first_answer(c)] for c in records.held_out[:SAMPLES]]
     prompts = [prompt for prompt in prompts if len(encoder.prompt(prompt)) < context]
     result = fit(
         network,
@@ -154,41 +120,23 @@ def sft(
         validate=validator(measured, sft) if measured else None,
         sample=answers(encoder, prompts, ANSWER_TOKENS) if prompts else None,
     )
-    figures = {
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "trained_parameters": trained,
-        "steps": result.steps,
-        "tokens": result.tokens,
-        "seconds": result.seconds,
-        "epochs": result.steps / train.steps_per_epoch,
-        "data": {
-            "read": len(conversations),
-            "bad": problems.count,
-            "problems": [f"{p.source}: {p.why}" for p in problems.named],
-            "held_out": len(held_out),
-            "measured": min(len(held_out), MEASURED),
-            **asdict(train.fit),
+    return finish(
+        folder,
+        network,
+        tokenizer,
+        result,
+        settled=replace(asked, sft=settled(sft, result)),
+        lora=lora,
+        base=source,
+        figures={
+            "trained_parameters": trained,
+            "epochs": result.steps / train.steps_per_epoch,
+            "data": {
+                **records.figures(train.fit, measured.fit.conversations if measured else 0),
+                "calls": sum(any(m.calls for m in c.messages) for c in records.learnt),
+            },
         },
-        "train": result.train,
-        "validation": result.validation,
-    }
-    network.cpu()
-    if lora.rank:
-        save_adapter(network, folder / ADAPTER, base=source, dropout=lora.dropout)
-        merge(network)
-    save_model(network, folder, tokenizer=tokenizer)
-    write_text(folder / RESOLVED, write_yaml(replace(asked, sft=settled(sft, result))))
-    write_json(folder / TRAINING, figures)
-    mark_complete(folder)
-    return FineTuned(folder, figures)
-
-
-def _or_none(batches: Any, conversations: list[Conversation]) -> Any:
-    """The batches of held-out conversations; None where none of them has anything to be measured on."""
-    try:
-        return batches(conversations) if conversations else None
-    except UserError:
-        return None
+    )
 
 
 def _first_answer(conversation: Conversation) -> int:

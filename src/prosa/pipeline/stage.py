@@ -146,7 +146,7 @@ def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]
     """Make ``folder`` free for a stage that begins anew; with ``force``, what was made from it goes too.
 
     Args:
-        later: stages of the run that are made from this one.
+        later: stages of the run that may be made from this one, or from one another, in that order.
 
     Raises:
         UserError: something is there.
@@ -154,9 +154,10 @@ def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]
     if resume != "no":
         return
     replaced = is_stage(folder)
-    made_from_it = [
-        folder.parent / name for name in later if force and replaced and _is_from(folder.parent / name, folder)
-    ]
+    made_from_it: list[Path] = []
+    for stage in [folder.parent / name for name in later if force and replaced]:
+        if any(_is_from(stage, model) for model in (folder, *made_from_it)):
+            made_from_it.append(stage)
     claim(folder, force=force, inputs=inputs, resumable=(folder / RESOLVED).is_file())
     for stage in made_from_it:
         shutil.rmtree(stage)

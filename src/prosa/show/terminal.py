@@ -152,15 +152,35 @@ def show_tokens(index: Mapping[str, Any]) -> None:
 
 def show_training(result: Jsonable) -> None:
     """Where training ended."""
-    plain = result.to_json()
+    _training(
+        result.to_json(),
+        (("train", "loss"), tr("training loss (nats per token)", "perda de treino (nats por token)"), 3),
+        (("validation", "loss"), tr("validation loss (nats per token)", "perda de validação (nats por token)"), 3),
+        (("validation", "bits_per_byte"), tr("validation, bits per byte", "validação, bits por byte"), 3),
+    )
+
+
+def show_preferences(result: Jsonable) -> None:
+    """Where training on preferences ended."""
+    held_out = tr("held out: ", "reservado: ")
+    _training(
+        result.to_json(),
+        (("train", "loss"), tr("training loss (a pair)", "perda de treino (por par)"), 3),
+        (("validation", "pairs"), held_out + tr("pairs", "pares"), 0),
+        (("validation", "loss"), held_out + tr("loss", "perda"), 3),
+        (("validation", "accuracy"), held_out + tr("share of pairs right", "parcela de pares certos"), 3),
+        (("validation", "margin"), held_out + tr("margin of rewards", "margem das recompensas"), 3),
+    )
+
+
+def _training(plain: dict[str, Any], *own: tuple[tuple[str, ...], str, int]) -> None:
+    """Where in ``plain``, name and digits of each figure; those that are not there are left out."""
     rows = []
     for keys, name, digits in (
         (("parameters",), tr("parameters", "parâmetros"), 0),
         (("steps",), tr("steps", "passos"), 0),
         (("tokens",), "tokens", 0),
-        (("train", "loss"), tr("training loss (nats per token)", "perda de treino (nats por token)"), 3),
-        (("validation", "loss"), tr("validation loss (nats per token)", "perda de validação (nats por token)"), 3),
-        (("validation", "bits_per_byte"), tr("validation, bits per byte", "validação, bits por byte"), 3),
+        *own,
     ):
         value = figure(plain, *keys)
         if value is not None:

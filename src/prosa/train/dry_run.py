@@ -84,7 +84,7 @@ def dry_run(
         UserError: a step will not fit the free memory.
     """
     with _undisturbed(model):
-        device, context = next(model.parameters()).device, batch.inputs.shape[1]
+        device, context = next(model.parameters()).device, batch.inputs.shape[-1]
         free = free_memory(device)
         if free is not None:
             _check_fixed(model, optimizer, free)
@@ -115,7 +115,7 @@ def dry_run(
         runner: Any = Workers(model, workers, precision) if workers > 1 else model
         speed, compiled = tokens_per_second(runner), False
         wish = known.compile if known else config.compile
-        tokens = config.batch_size * context
+        tokens = batch.inputs.numel()
         given = known.steps if known else config.steps
         seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
         longer = seconds / COMPILE_PAYS.get(device.type, math.inf)
@@ -189,7 +189,7 @@ def _way(
     small = sum(p.numel() for p in model.parameters()) <= SHARED_UP_TO
     if not config.workers and shared > 1 and small and can_share_rows(model):
         numbers.append(shared)
-    part = rows(batch, 0, max(shared, min(len(batch.inputs), PROBE_TOKENS // batch.inputs.shape[1])), device)
+    part = rows(batch, 0, max(shared, min(len(batch.inputs), PROBE_TOKENS // batch.inputs[0].numel())), device)
     ways = [(p, n) for p in precisions for n in numbers]
     runners = {way: Workers(model, way[1], way[0]) if way[1] > 1 else model for way in ways}
     best = dict.fromkeys(ways, math.inf)

@@ -93,7 +93,7 @@ def fit(
 
     Args:
         model: with its first weights; float32. It is moved to the device, and left there in evaluation mode.
-        batches: ``at(step)``, ``config.batch_size`` sequences each, all of one length.
+        batches: ``at(step)``, ``config.batch_size`` sequences each, all of one length; or as many groups of them.
         resume: go on from the newest good checkpoint in ``folder``, or begin anew where there is none.
         data_fingerprint: of what ``batches`` reads; a run resumes only on the same.
         validate: model (in evaluation mode, without gradients) and step -> figures for a ``validation`` line.
@@ -118,7 +118,7 @@ def fit(
         )
     optimizer = Optimizer(model, config)
     shape = getattr(model, "config", None)
-    described = (to_mapping(shape) if dataclasses.is_dataclass(shape) else {}) | {"window": first.inputs.shape[1]}
+    described = (to_mapping(shape) if dataclasses.is_dataclass(shape) else {}) | {"window": first.inputs.shape[-1]}
     start = Position(
         0, 0, 0.0, data_fingerprint, to_mapping(config), described, {}, torch.get_num_threads(), here.world
     )
@@ -211,7 +211,7 @@ class _Run:
 
     def steps(self, position: Position, interrupts: Interrupts) -> tuple[Position, Path]:
         """Train to the end, or until interrupted."""
-        context = self.ranks.batch(self.batches, 0).inputs.shape[1]
+        context = self.ranks.batch(self.batches, 0).inputs.shape[-1]
         device = next(self.model.parameters()).device
         dtype = torch.bfloat16 if self.ready.resolved.precision == "bfloat16" else torch.float32
         share = flops_per_token(self.model, context) / (matmul_peak(device, dtype) * self.ranks.world)

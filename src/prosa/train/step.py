@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from prosa.train.objectives import Objective
 from prosa.train.parallel import Ranks, apart
 
 Precision = Literal["float32", "bfloat16"]
+B = TypeVar("B", bound=Batch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Losses:
         return self.total / self.targets
 
 
-def rows(batch: Batch, start: int, stop: int, device: torch.device) -> Batch:
+def rows(batch: B, start: int, stop: int, device: torch.device) -> B:
     """Sequences ``start`` to ``stop`` of every tensor of a batch, on ``device``."""
     parts = {f.name: getattr(batch, f.name) for f in dataclasses.fields(batch)}
     return dataclasses.replace(

@@ -122,6 +122,12 @@ _WEEKDAY_WORDINGS = {
                 "Que dia da semana é {date}?",
                 "Diga o dia da semana de {date}.",
                 "Em que dia da semana cai {date}?",
+                "{date} é que dia?",
+                "Dia da semana de {date}:",
+                "Qual dia da semana foi ou será {date}?",
+                "Em {date}, que dia da semana é?",
+                "Segunda, terça, quarta...? Diga o de {date}.",
+                "Preciso saber o dia da semana de {date}.",
             ),
             "en": ("What day of the week is {date}?", "Tell the day of the week of {date}."),
         },
@@ -137,6 +143,11 @@ _BETWEEN_WORDINGS = {
             "pt-BR": (
                 "Quantos dias passam de {first} até {last}?",
                 "Conte os dias de {first} a {last}, sem contar o primeiro.",
+                "De {first} a {last} são quantos dias?",
+                "Dias entre {first} e {last}:",
+                "Quantos dias há de {first} até {last}?",
+                "Começa em {first} e termina em {last}. Quantos dias dura?",
+                "Faltam quantos dias de {first} para {last}?",
                 "Hoje é {first}. Daqui a quantos dias é {last}?",
             ),
             "en": (
@@ -162,6 +173,10 @@ _LATER_WORDINGS = {
             "pt-BR": (
                 "Que data é {days} dias depois de {first}?",
                 "Some {days} dias a {first}. Que data dá?",
+                "{first} mais {days} dias:",
+                "Qual é a data {days} dias após {first}?",
+                "Conte {days} dias a partir de {first}. Em que data cai?",
+                "Daqui a {days} dias, contando de {first}, que data será?",
                 "Hoje é {first}. Que data será daqui a {days} dias?",
             ),
             "en": (
