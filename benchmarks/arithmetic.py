@@ -1,19 +1,19 @@
-"""GPT-3's ten arithmetic tasks by a model trained from nothing, by all four stages, on this machine.
+"""GPT-3's ten arithmetic tasks by a model trained from nothing on this machine: so far base and SFT, no RL.
 
-    .venv/bin/python benchmarks/arithmetic.py --out runs/arithmetic      # about an hour on two cores
+    .venv/bin/python benchmarks/arithmetic.py --out runs/arithmetic      # about 50 minutes on two cores
 
-Everything is a command of Prosa's: a text of sums is written, then `prosa build` (tokenizer, pretraining), `prosa sft`,
-`prosa reward`, `prosa rl`, and `prosa evaluate` on 2,000 held-out problems a task, in wordings that were never trained
-on, without tools and with the calculator. Held out is a quarter of all problems, commuted pairs together: neither the
-text nor a later stage ever shows one (evaluate/tasks/problem.py). Ours is a narrow model that can do nothing else; GPT-3 is
-a general one, whose figures are few-shot (Brown et al. 2020, arXiv 2005.14165, table 3.9 and figure 3.10, 175 B).
+Everything is a command of Prosa's: a text of sums is written, then `prosa build` (tokenizer, pretraining), `prosa sft`
+and `prosa evaluate` on 2,000 held-out problems a task, in wordings that were never trained on, without tools and with
+the calculator. Held out is a quarter of all problems, commuted pairs together: neither the text nor a later stage ever
+shows one (evaluate/tasks/problem.py). Ours is a narrow model that can do nothing else; GPT-3 is a general one, whose
+figures are few-shot (Brown et al. 2020, arXiv 2005.14165, figure 3.10, 175 B).
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -69,3 +69,29 @@ def prosa(*arguments: str) -> str:
     command = [sys.executable, "-m", "prosa", *arguments]
     print("$ prosa", " ".join(arguments), file=sys.stderr, flush=True)
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="run folder; must not exist")
+    parser.add_argument("--minutes", type=float, default=30, help="of pretraining; fine-tuning takes half as long")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="problems in the text")
+    parser.add_argument("--problems", type=int, default=2000, help="held-out problems of each task")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    run, seed, minutes = str(asked.out), str(asked.seed), asked.minutes
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "sums.jsonl"
+        write_text(text, asked.lines, asked.seed)
+        recipe = ["--recipe", str(Path(__file__).with_suffix(".yaml"))]
+        prosa("build", str(text), *recipe, "--out", run, "--train.minutes", str(minutes), "--train.seed", seed)
+    shown = ["--tasks.names", *GPT3, "--tasks.problems", str(asked.lines // 50), "--tasks.tools", "--tasks.seed", seed]
+    rates = ["--sft.optimizer", "muon", "--sft.lr", "4e-3", "--sft.embedding-lr", "1e-2", "--sft.epochs", "0"]
+    prosa("sft", run, *shown, *rates, "--sft.minutes", str(minutes / 2), "--sft.batch-size", "32", "--sft.seed", seed)
+    exam = ["--tasks", *GPT3, "--problems", str(asked.problems), "--seed", seed, "--json"]
+    direct, with_tools = (json.loads(prosa("evaluate", run, *exam, *more)) for more in ([], ["--tools"]))
+    print(json.dumps({"direct": direct, "tools": with_tools, "gpt3": GPT3}, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
