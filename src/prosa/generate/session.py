@@ -16,7 +16,7 @@ from prosa.core.language import number, tr
 from prosa.generate.completion import Token
 from prosa.generate.draft import Draft
 from prosa.generate.engine import Engine
-from prosa.generate.reply import Reply, announced, stream_after, unannounced
+from prosa.generate.reply import Reply, announced, stream, unannounced
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox
 from prosa.tokenizers.chat import ChatEncoder, Message
@@ -223,7 +223,7 @@ class Session:
                 tr("Shorten it.", "Encurte-a."),
             )
         left_out = self._left_out(before, len(head) + len(asked))
-        items = stream_after(
+        items = stream(
             self.engine,
             self.encoder,
             [*head, *_joined(before[left_out:]), *asked],
