@@ -30,12 +30,14 @@ class Reply:
     """What came after a prompt.
 
     Attributes:
+        prompt: the ids that were read before, what is announced of tools among them.
         messages: the assistant's turn; with tools, theirs and its next in turns.
         ids: all of it after the prompt, whose last id is ``<|assistant|>``.
         written: which of ``ids`` the model wrote.
         finish_reason: of the last turn.
     """
 
+    prompt: tuple[int, ...]
     messages: tuple[Message, ...]
     ids: tuple[int, ...]
     written: tuple[bool, ...]
@@ -186,7 +188,9 @@ class _Exchange:
     def reply(self) -> Reply:
         """The finished reply."""
         assert self.finish_reason is not None
-        return Reply(tuple(self.messages), tuple(self._ids), tuple(self._written), self.finish_reason)
+        return Reply(
+            tuple(self._prompt), tuple(self.messages), tuple(self._ids), tuple(self._written), self.finish_reason
+        )
 
     def _add(self, ids: list[int], *, written: bool) -> None:
         self._ids += ids
