@@ -118,9 +118,10 @@ def rl(
     import torch
 
     from prosa.align.grpo import Grpo
+    from prosa.align.iteration import World
     from prosa.align.policy import Writer
     from prosa.align.ppo import ActorCritic, Ppo
-    from prosa.align.rl import World, learn
+    from prosa.align.rl import learn
     from prosa.core.device import choose_device
     from prosa.core.environment import environment
     from prosa.generate.tools import Toolbox, builtin_tools
