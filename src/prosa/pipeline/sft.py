@@ -57,7 +57,8 @@ def sft(
         data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
         tasks: Problems with verifiable answers, shown beside them.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
-        sft: The training.
+        sft: The training. Its rates suit small models made here; for a large one from elsewhere, try
+            --sft.optimizer adamw --sft.lr 2e-5 --sft.embedding-lr 0
         lora: Adapters in place of training all weights; they go to sft/adapter, and merged to sft/ itself.
         resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
         force: Replace an sft/ that is there.
