@@ -6,19 +6,19 @@ gain. The greedy answers then meet in an arena, judged by the verifiers and, whe
 Alignment costs diversity (Kirk et al. 2024, arXiv 2310.06452), so samples of the first and the last stage are compared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from random import Random
 from typing import Any
 
 from prosa.core.errors import UserError
 from prosa.core.interval import wilson
 from prosa.evaluate.arena.contest import hold_contest
 from prosa.evaluate.arena.diversity import Estimate, diversity, diversity_change
-from prosa.evaluate.arena.judges import Judge, ScoreJudge, VerifierJudge
+from prosa.evaluate.arena.judges import Judge, Reward, VerifierJudge, reward_judge
+from prosa.evaluate.arena.prompt import Prompt
 from prosa.evaluate.arena.standings import Standings, standings
 from prosa.evaluate.tasks.answerer import Answerer
-from prosa.evaluate.tasks.exam import Exam
+from prosa.evaluate.tasks.exam import Exam, in_turns
 from prosa.evaluate.tasks.measure import MAX_TOKENS, Difference, Marked, Score, Verdict, asked_turns, compare
 from prosa.evaluate.tasks.prompting import Prompting
 from prosa.generate.sampling import Sampling
@@ -30,7 +30,6 @@ REWARDED = 300  # prompts that the reward model judges
 VARIED, SAMPLES = 40, 4  # prompts that diversity is measured on, and samples of each
 
 Samples = dict[str, list[str]]
-Reward = Callable[[Sequence[Sequence[Message]]], Sequence[float | None]]
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ def gains_of(
 
     Args:
         stages: oldest first, asked the same exams.
-        reward: conversations to a score each, of the run's reward model; None for one that it cannot hold, whose
-            prompt that judge then leaves out.
+        reward: of the run's reward model, which leaves out prompts with an answer that it cannot hold.
     """
     at = {stage.name: stage for stage in stages}
     differences = [
@@ -145,7 +143,7 @@ def draw_samples(answerer: Answerer, exams: Sequence[Exam], prompting: Prompting
     """Sampled answers to some problems of all exams, by prompt id; what does not fit the context is left out."""
     turns = {}
     by_name = {exam.name: exam for exam in exams}
-    for name, i in _turns({exam.name: len(exam.problems) for exam in exams}, seed)[:VARIED]:
+    for name, i in in_turns({exam.name: len(exam.problems) for exam in exams}, seed)[:VARIED]:
         asked, _ = asked_turns(answerer, by_name[name], i, prompting, seed)
         if asked is not None:
             turns[f"{name}/{i}"] = asked
@@ -174,22 +172,16 @@ def _arena(stages: Sequence[StageScores], seed: int, reward: Reward | None) -> d
         return {}
     marked = {stage.name: _marked(stage) for stage in reversed(stages)}  # the newest first: sft × base
     some = next(iter(marked.values()))
-    prompts = {id: answer.problem.prompt for id, answer in some.items()}
     answers = {name: {id: answer.reply for id, answer in given.items()} for name, given in marked.items()}
-    right = {
-        (answer.problem.prompt, answer.reply): answer.right for given in marked.values() for answer in given.values()
-    }
-    judges: list[tuple[Judge, dict[str, str]]] = [(VerifierJudge(lambda prompt, reply: right[prompt, reply]), prompts)]
+    prompts = {}
+    for id, answer in some.items():
+        right = {given[id].reply: given[id].right for given in marked.values()}
+        prompts[id] = Prompt(id, (Message("user", answer.problem.prompt),), right.__getitem__)
+    judges: list[tuple[Judge, list[Prompt]]] = [(VerifierJudge(), list(prompts.values()))]
     if reward is not None:
-        few = {id: prompts[id] for id in _drawn(stages, seed)[:REWARDED]}
-        pairs = list(dict.fromkeys((few[id], answers[name][id]) for id in few for name in answers))
-        scored = reward([[Message("user", prompt), Message("assistant", reply)] for prompt, reply in pairs])
-        score = {pair: value for pair, value in zip(pairs, scored, strict=True) if value is not None}
-        held = {
-            id: prompt for id, prompt in few.items() if all((prompt, given[id]) in score for given in answers.values())
-        }
+        judge, held = reward_judge(reward, [prompts[id] for id in _drawn(stages, seed)[:REWARDED]], answers)
         if held:
-            judges.append((ScoreJudge(lambda prompt, replies: [score[prompt, reply] for reply in replies]), held))
+            judges.append((judge, held))
     return {judge.name: standings(hold_contest(judge, asked, answers), seed=seed) for judge, asked in judges}
 
 
@@ -238,14 +230,5 @@ def _side_by_side(stages: Sequence[StageScores], seed: int) -> list[dict[str, An
 
 def _drawn(stages: Sequence[StageScores], seed: int) -> list[str]:
     """The ids of all problems in an order drawn by ``seed``."""
-    turns = _turns({score.task: score.n for score in stages[0].scores}, seed)
+    turns = in_turns({score.task: score.n for score in stages[0].scores}, seed)
     return [f"{task}/{i}" for task, i in turns]
-
-
-def _turns(counts: Mapping[str, int], seed: int) -> list[tuple[str, int]]:
-    """All problems as (exam, number): one of each exam, then another of each, in an order drawn by ``seed``."""
-    random = Random(f"turns/{seed}")
-    orders = {name: random.sample(range(n), n) for name, n in counts.items()}
-    names = random.sample(list(counts), len(counts))
-    rounds = max(counts.values(), default=0)
-    return [(name, orders[name][turn]) for turn in range(rounds) for name in names if turn < counts[name]]
