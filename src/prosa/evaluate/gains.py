@@ -8,6 +8,7 @@ Alignment costs diversity (Kirk et al. 2024, arXiv 2310.06452), so samples of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from random import Random
 from typing import Any
 
 from prosa.core.errors import UserError
@@ -18,7 +19,7 @@ from prosa.evaluate.arena.judges import Judge, Reward, VerifierJudge, reward_jud
 from prosa.evaluate.arena.prompt import Prompt
 from prosa.evaluate.arena.standings import Standings, standings
 from prosa.evaluate.tasks.answerer import Answerer
-from prosa.evaluate.tasks.exam import Exam, in_turns
+from prosa.evaluate.tasks.exam import Exam
 from prosa.evaluate.tasks.measure import MAX_TOKENS, Difference, Marked, Score, Verdict, asked_turns, compare
 from prosa.evaluate.tasks.prompting import Prompting
 from prosa.generate.sampling import Sampling
@@ -143,7 +144,7 @@ def draw_samples(answerer: Answerer, exams: Sequence[Exam], prompting: Prompting
     """Sampled answers to some problems of all exams, by prompt id; what does not fit the context is left out."""
     turns = {}
     by_name = {exam.name: exam for exam in exams}
-    for name, i in in_turns({exam.name: len(exam.problems) for exam in exams}, seed)[:VARIED]:
+    for name, i in _turns({exam.name: len(exam.problems) for exam in exams}, seed)[:VARIED]:
         asked, _ = asked_turns(answerer, by_name[name], i, prompting, seed)
         if asked is not None:
             turns[f"{name}/{i}"] = asked
@@ -230,5 +231,14 @@ def _side_by_side(stages: Sequence[StageScores], seed: int) -> list[dict[str, An
 
 def _drawn(stages: Sequence[StageScores], seed: int) -> list[str]:
     """The ids of all problems in an order drawn by ``seed``."""
-    turns = in_turns({score.task: score.n for score in stages[0].scores}, seed)
+    turns = _turns({score.task: score.n for score in stages[0].scores}, seed)
     return [f"{task}/{i}" for task, i in turns]
+
+
+def _turns(counts: Mapping[str, int], seed: int) -> list[tuple[str, int]]:
+    """All problems as (exam, number): one of each exam, then another of each, in an order drawn by ``seed``."""
+    random = Random(f"turns/{seed}")
+    orders = {name: random.sample(range(n), n) for name, n in counts.items()}
+    names = random.sample(list(counts), len(counts))
+    rounds = max(counts.values(), default=0)
+    return [(name, orders[name][turn]) for turn in range(rounds) for name in names if turn < counts[name]]

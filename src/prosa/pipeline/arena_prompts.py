@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
+from random import Random
 
 from prosa.core.errors import UserError
 from prosa.core.language import Lang, number, tr
@@ -11,7 +13,7 @@ from prosa.core.progress import warn
 from prosa.corpus.problems import Problems
 from prosa.evaluate.arena.prompt import Prompt
 from prosa.evaluate.tasks.answerer import Answerer
-from prosa.evaluate.tasks.exam import Exam, check_count, in_turns
+from prosa.evaluate.tasks.exam import Exam, check_count
 from prosa.evaluate.tasks.measure import MAX_TOKENS, asked_turns
 from prosa.pipeline.tasks import exams_of, usual_prompting
 from prosa.tokenizers.chat import Message
@@ -53,12 +55,12 @@ def draw_prompts(
     check_count(n)
     named = tasks or (("all",) if file is None else ())
     exams = exams_of(named, None, n, language=language, seed=seed) if named else []
-    own = [] if file is None else _own(file, language, verified)
-    found = {exam.name: [_problem(exam, at, seed) for at in range(len(exam.problems))] for exam in exams}
+    sources = [[_problem(exam, at, seed) for at in range(len(exam.problems))] for exam in exams]
     if file is not None:
-        found[file.name] = own
-    turns = in_turns({source: len(drawn) for source, drawn in found.items()}, seed)
-    return [found[source][at] for source, at in turns[:n]]
+        own = _own(file, language, verified)
+        sources.append(Random(f"{file.name}/{seed}").sample(own, len(own)))
+    in_turns = chain.from_iterable(zip_longest(*sources))
+    return [drawn for drawn in in_turns if drawn is not None][:n]
 
 
 def _problem(exam: Exam, at: int, seed: int) -> Drawn:

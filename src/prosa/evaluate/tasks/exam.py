@@ -4,7 +4,7 @@ Examples of a task come from its training side, in the wordings of training. A s
 user's own file, have no such side: there the examples are the exam's other problems, never the one that is asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -65,16 +65,3 @@ def check_count(n: int) -> None:
         raise UserError(
             tr(f"{number(n)} problems: there must be at least 1.", f"{number(n)} problemas: é preciso ao menos 1."),
         )
-
-
-def in_turns(counts: Mapping[str, int], seed: int) -> list[tuple[str, int]]:
-    """All problems as (exam, number): one of each exam, then another of each, in an order drawn by ``seed``.
-
-    Args:
-        counts: how many problems each exam has.
-    """
-    random = Random(f"turns/{seed}")
-    orders = {name: random.sample(range(n), n) for name, n in counts.items()}
-    names = random.sample(list(counts), len(counts))
-    rounds = max(counts.values(), default=0)
-    return [(name, orders[name][turn]) for turn in range(rounds) for name in names if turn < counts[name]]
