@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prosa.align.demonstrations import TaskData, demonstrations
+from prosa.align.demonstrations import TaskData, announce_some, demonstrations
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, validator
 from prosa.core.errors import UserError
@@ -95,7 +95,7 @@ def sft(
     encoder, context = ChatEncoder(tokenizer), network.config.context
     problems = Problems()
     conversations = list(read_conversations(data, problems)) if data else []
-    records = Records.divided([*conversations, *demonstrations(tasks)], problems, sft.held_out)
+    records = Records.divided([*announce_some(conversations, tasks), *demonstrations(tasks)], problems, sft.held_out)
 
     def batches(chosen: Sequence[Conversation], size: int = sft.batch_size) -> ConversationBatches:
         encoded = encoder.encode_batch([c.messages for c in chosen])

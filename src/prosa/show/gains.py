@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from prosa.core.language import number, tr
@@ -15,8 +16,17 @@ WIDE = 6  # tasks in a table
 
 
 def show_gains(found: Jsonable, *, answers: bool = False) -> None:
-    """The tables, one idea each, and the verdict of every stage in words."""
-    plain, console = found.to_json(), new_console()
+    """What ``print_gains`` prints, on the terminal."""
+    print_gains(found.to_json(), new_console(), answers=answers)
+
+
+def print_gains(plain: Mapping[str, Any], console: Console, *, answers: bool = False) -> None:
+    """The tables, one idea each, and the verdict of every stage in words.
+
+    Args:
+        plain: what ``gains.json`` holds.
+        answers: ten prompts with every stage's answer too.
+    """
     for tasks in _chunks(task_names(plain)):
         rows = [[stage, *(score_cell(plain, stage, task) for task in tasks)] for stage in stage_names(plain)]
         heads = [tr("stage", "etapa"), *(f"{task_name(task)}, n = {asked(plain, task)}" for task in tasks)]
