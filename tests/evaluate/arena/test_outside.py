@@ -6,8 +6,8 @@ import threading
 import time
 
 import pytest
-from chat_server import ChatServer, completion, parts
 
+from chat_server import ChatServer, completion, parts
 from prosa.core.errors import UserError
 from prosa.core.language import speaking
 from prosa.evaluate.arena import server as servers
