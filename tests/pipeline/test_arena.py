@@ -18,7 +18,7 @@ from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface_scored import save_scored
 from prosa.models.scored import ScoredGPT
 from prosa.pipeline.gains import gains
-from prosa.tokenizers.chat import Message
+from prosa.tokenizers.chat import ChatEncoder, Message
 from prosa.tokenizers.load import load
 
 SECRET = "sk-secret-456"
@@ -157,10 +157,17 @@ def test_prompts_of_ones_own(run, capsys, tmp_path) -> None:
     assert sorted(few["asked"].values()) == [1, 2]  # in turns
 
 
+def longer_than(tokens: int, run: Path) -> str:
+    encoder, text = ChatEncoder(load(run / "base")), "Diga"
+    while len(encoder.prompt([Message("user", text)])) <= tokens:
+        text += " sim"
+    return text
+
+
 def test_a_reward_model_judges_what_it_can_hold(run, capsys, tmp_path) -> None:
     file = own_prompts(tmp_path / "own.jsonl")
     with file.open("a") as lines:
-        lines.write(json.dumps({"prompt": "Diga " + "muito " * 6}) + "\n")
+        lines.write(json.dumps({"prompt": longer_than(48, run)}) + "\n")
     found = arena(capsys, run, "--prompts-file", file, *KNOWN, "--judge", "reward")
     assert found["judges"] == [str(run / "reward")]
     assert found["asked"] == {"own.jsonl": 4, "plurals": 12}
