@@ -209,6 +209,8 @@ def test_an_outside_judge_is_asked_in_both_orders(run, capsys, serve) -> None:
     differ = sum(a != b for a, b in texts.values())
     assert (found["both_orders"], found["flips"], found["judges"]) == (differ, 0, ["juiz"])
     assert questions(asked) == 2 * differ
+    assert main(["arena", f"{run}:sft", f"{run}:rl", *KNOWN, *outside(asked)]) == 0
+    assert "replies are kept only with --out FILE" in capsys.readouterr().err
     assert "duas respostas" in asked.requests[-1][2]["messages"][0]["content"]
     assert asked.requests[-1][1]["Authorization"] == f"Bearer {SECRET}"
 
@@ -344,6 +346,7 @@ def test_what_no_judge_saw_is_said(run, capsys, tmp_path) -> None:
         (["RUN:rl", "RUN:sft", "--prompts-file", "none.jsonl"], "none.jsonl is not a file"),
         (["RUN:rl", "RUN:sft", "--prompts-file", "OWN"], "the verifier knows no right answer: no line of"),
         (["RUN:rl", "RUN:sft", "--prompts-file", "OWN", "--out", "OWN"], "is there, and no result of an arena"),
+        (["RUN:rl", "RUN:sft", "--out", "OWN/x/a.json"], "own.jsonl takes no files"),
         (["RUN:rl", "RUN:sft", "--out", "RUN"], "is there, and no result of an arena"),
     ],
 )

@@ -1,6 +1,7 @@
 """``prosa arena``: any models against each other on the same held-out prompts, before one judge."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,8 +133,19 @@ def arena(
 
 
 def _check_out(out: Path | None) -> None:
-    """Refuse to write over anything but an arena's own result."""
-    if out is None or not out.exists():
+    """Refuse to write where nothing can be, or over anything but an arena's own result."""
+    if out is None:
+        return
+    there = next(folder for folder in out.absolute().parents if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise UserError(
+            tr(
+                f"cannot write {out}: {there} takes no files.",
+                f"não consigo gravar {out}: {there} não aceita arquivos.",
+            ),
+            tr("Choose another --out.", "Escolha outro --out."),
+        )
+    if not out.exists():
         return
     try:
         value = json.loads(out.read_bytes())

@@ -54,6 +54,13 @@ def choose_judge(
     if url is not None and model is not None:
         outside = OutsideJudge(Server(url), model, language, Replies(replies))
         outside.server.reach()
+        if replies is None:
+            say(
+                tr(
+                    "The judge's replies are kept only with --out FILE: without it, what is interrupted begins anew.",
+                    "As respostas do juiz só são guardadas com --out ARQUIVO: sem ele, o interrompido recomeça do zero.",
+                )
+            )
         return partial(_by_outside, outside)
     return _by_verifier
 
