@@ -58,7 +58,7 @@ def choose_judge(
             say(
                 tr(
                     "The judge's replies are kept only with --out FILE: without it, what is interrupted begins anew.",
-                    "As respostas do juiz só são guardadas com --out ARQUIVO: sem ele, o interrompido recomeça do zero.",
+                    "As respostas do juiz só são guardadas com --out ARQUIVO: sem ele, tudo recomeça do zero.",
                 )
             )
         return partial(_by_outside, outside)
