@@ -56,6 +56,15 @@ def test_half_are_shown_with_tools_announced_and_a_call_where_one_helps():
     assert all(len(c.messages) == 2 for c in demonstrations(TaskData(("5D+",), problems=50)))
 
 
+def test_a_share_of_what_a_tool_can_solve_is_shown_without_the_call():
+    shown = [c.messages for c in demonstrations(TaskData(("5D+",), problems=800, tools=True, calls=0.25))]
+    told = [messages for messages in shown if "calculator" in messages[0].content]
+    assert 340 < len(told) < 460
+    calling = [messages for messages in told if any(m.calls for m in messages)]
+    assert 0.18 < len(calling) / len(told) < 0.32
+    assert all(len(messages) == 3 for messages in told if messages not in calling)
+
+
 def test_conversations_have_tools_announced_too_but_for_those_that_call_some():
     plain = [Conversation((Message("system", "Seja breve."), Message("user", "Oi"), Message("assistant", "Olá")), "a")]
     calling = demonstrations(TaskData(("5D+",), problems=40, tools=True))
@@ -79,7 +88,9 @@ def test_what_cannot_be_shown():
     with pytest.raises(UserError, match="unknown task: 'plural'") as error:
         TaskData(("plural",))
     assert "plurals" in str(error.value) + error.value.hint
-    with pytest.raises(UserError, match=r"tasks\.problems is 0"):
+    with pytest.raises(UserError, match=r"problems is 0 \(at least 1\)"):
         TaskData(problems=0)
+    with pytest.raises(UserError, match=r"calls 1\.5 \(from 0 to 1\)"):
+        TaskData(calls=1.5)
     with pytest.raises(UserError, match="for testing only"):
         demonstrations(TaskData(("cloze",)))

@@ -10,11 +10,14 @@ from safetensors.torch import load_file
 
 from prosa.cli.main import main
 
-STAGES = ["--stages", "sft", "reward", "rl", "--tasks.names", "plurals", "2D+", "--tasks.problems", "40"]
-STAGES += ["--tasks.tools", "--sft.steps", "6", "--sft.batch-size", "4", "--reward.steps", "2", "--rl.steps", "2"]
-STAGES += ["--judged.problems", "4", "--judged.samples", "2", "--rl.replies", "8", "--rl.group", "4"]
-STAGES += ["--rl.eval-prompts", "4", "--rl.max-tokens", "24", "--gains.problems", "6", "--rl.workers", "1"]
-STAGES += ["--conversations"]
+FLAGS = """
+    --stages sft reward rl --tasks.names plurals 2D+ --tasks.problems 40 --tasks.tools
+    --sft.steps 6 --sft.batch-size 4 --judged.problems 4 --judged.samples 2 --reward.steps 2
+    --rl-tasks 2D+ --rl.steps 2 --rl.replies 8 --rl.group 4 --rl.max-tokens 24 --rl.eval-prompts 4 --rl.workers 1
+    --rl.max-unfinished 1
+    --gains.problems 6 --conversations
+"""
+STAGES = FLAGS.split()
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,7 @@ def test_resuming_does_only_what_is_missing(built, talks, text, tmp_path, capsys
         (["--stages", "reward", "--conversations", "a.jsonl"], "the stage reward has nothing to learn from"),
         (["--stages", "rl", "--preferences", "a.jsonl"], "the stage rl has nothing to learn from"),
         (["--stages", "sft", "--conversations", "no.jsonl"], "no.jsonl is not a file"),
+        (["--stages", "rl", "--rl-tasks", "plurais"], "unknown task: 'plurais'"),
         (["--stages", "dpo", "--preferences", "no.jsonl"], "no.jsonl is not a file"),
     ],
 )

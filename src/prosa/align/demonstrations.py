@@ -29,17 +29,19 @@ class TaskData:
     """Languages of the problems; a task that has not one of them is left out there."""
     tools: bool = False
     """Announce built-in tools with half of the problems, and show the call and its result where one can solve it."""
+    calls: float = 1.0
+    """With tools: of the problems that an announced one can solve, the share shown with the call; the rest without."""
     seed: int = 0
     """Which problems."""
 
     def __post_init__(self) -> None:
         for name in self.names:
             find_task(name)
-        if self.problems < 1:
+        if self.problems < 1 or not 0 <= self.calls <= 1:
             raise UserError(
                 tr(
-                    f"tasks.problems is {self.problems}, must be at least 1.",
-                    f"tasks.problems é {self.problems}, deve ser pelo menos 1.",
+                    f"tasks: problems is {self.problems} (at least 1), calls {self.calls} (from 0 to 1).",
+                    f"tasks: problems é {self.problems} (mínimo 1), calls {self.calls} (de 0 a 1).",
                 )
             )
 
@@ -99,7 +101,7 @@ def _shown(problem: Problem, n: int, data: TaskData) -> list[Message]:
     if not data.tools or random.random() < 0.5:
         return [asked, answer]
     toolbox = _some(builtin_tools("en" if problem.language == "en" else "pt"), random, problem.call)
-    if problem.call is None:
+    if problem.call is None or random.random() >= data.calls:
         return [*announced([asked], toolbox), answer]
     result = toolbox.run(problem.call).content
     return [*announced([asked], toolbox), Message("assistant", "", (problem.call,)), Message("tool", result), answer]

@@ -12,6 +12,7 @@ from prosa.core.language import tr
 from prosa.corpus.problems import Problems
 from prosa.data.conversations import read_conversations
 from prosa.data.preferences import read_rankings
+from prosa.evaluate.tasks.registry import find_tasks
 from prosa.pipeline.dpo import Configuration as DpoSettings
 from prosa.pipeline.dpo import dpo
 from prosa.pipeline.gains import gains
@@ -30,17 +31,19 @@ def check_stages(recipe: Recipe) -> None:
     """Refuse stages that would have nothing to learn from, before the first of all has begun.
 
     Raises:
-        UserError: conversations, preferences and problems are missing where a stage needs them, or their files have
-            no record to begin with.
+        UserError: conversations, preferences and problems are missing where a stage needs them, their files have no
+            record to begin with, or a task is unknown.
     """
     files = {SFT: recipe.conversations, REWARD: recipe.preferences, DPO: recipe.preferences, RL: ()}
+    names = {REWARD: recipe.judged.names, DPO: recipe.judged.names, RL: recipe.rl_tasks}
     for stage in recipe.stages:
-        if not files[stage] and not recipe.tasks.names:
+        if not (files[stage] or recipe.tasks.names or names.get(stage)):
             asked = {SFT: "--conversations … / ", RL: ""}.get(stage, "--preferences … / ")
             raise UserError(
                 tr(f"the stage {stage} has nothing to learn from.", f"a etapa {stage} não tem com que aprender."),
                 tr(f"Give {asked}--tasks.names TASK ...", f"Dê {asked}--tasks.names TAREFA ..."),
             )
+    find_tasks(recipe.rl_tasks or ("all",))
     for path in recipe.conversations:
         next(iter(read_conversations((path,), Problems())))
     for path in recipe.preferences:
@@ -74,7 +77,7 @@ def align(out: Path, recipe: Recipe, title: Callable[[str], None]) -> tuple[Reci
             rl(
                 f"{out}",
                 method=recipe.method,
-                tasks=tasks.names,
+                tasks=recipe.rl_tasks or tasks.names,
                 languages=tasks.languages,
                 tools=tasks.tools,
                 rl=recipe.rl,

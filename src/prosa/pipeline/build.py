@@ -81,6 +81,7 @@ def build(
     judged: JudgedData = JudgedData(),
     reward: RewardConfig = RewardConfig(),
     dpo: DpoConfig = DpoConfig(),
+    rl_tasks: tuple[str, ...] = (),
     method: Method = "grpo",
     rl: RlConfig = RlConfig(),
     grpo: GrpoConfig = GrpoConfig(),
@@ -103,12 +104,13 @@ def build(
         sample: Sample texts during and after training.
         stages: Stages after pretraining: sft reward dpo rl.
         conversations: What sft learns from (as --data of prosa sft), with the problems of tasks.
-        tasks: Problems that sft is shown, answers to which are judged for reward and dpo, and that rl is asked.
+        tasks: Problems that sft is shown.
         sft: Supervised fine-tuning.
         preferences: What reward and dpo learn from (as --data of prosa reward), with the judged answers.
-        judged: Answers that the model gives itself and checkers judge.
+        judged: Problems that the model answers for reward and dpo, a checker judging (default: those of tasks).
         reward: The reward model.
         dpo: Direct preference optimization.
+        rl_tasks: Tasks whose problems rl asks (default: those of tasks).
         method: Of rl: grpo or ppo.
         rl: Reinforcement learning.
         grpo: The method, with --method grpo.
@@ -122,7 +124,7 @@ def build(
     """
     recipe = Recipe(
         paths, corpus, tokenizer, data, model, train, sample,
-        stages, conversations, tasks, sft, preferences, judged, reward, dpo, method, rl, grpo, ppo, gains,
+        stages, conversations, tasks, sft, preferences, judged, reward, dpo, rl_tasks, method, rl, grpo, ppo, gains,
     )  # fmt: skip
     if not paths:
         raise UserError(

@@ -41,7 +41,7 @@ class Recipe:
     conversations: tuple[Path, ...] = ()
     """What sft learns from, with the problems of ``tasks``."""
     tasks: TaskData = field(default_factory=TaskData)
-    """Problems that sft is shown, answers of which are judged for reward and dpo, and that rl is asked."""
+    """Problems that sft is shown."""
     sft: SftConfig = field(default_factory=SftConfig)
     preferences: tuple[Path, ...] = ()
     """What reward and dpo learn from, with the judged answers."""
@@ -49,6 +49,8 @@ class Recipe:
     """How answers are made to be judged; those to the problems of ``tasks`` where it names none."""
     reward: RewardConfig = field(default_factory=RewardConfig)
     dpo: DpoConfig = field(default_factory=DpoConfig)
+    rl_tasks: tuple[str, ...] = ()
+    """What rl is asked; the problems of ``tasks`` where it names none."""
     method: Method = "grpo"
     """Of rl."""
     rl: RlConfig = field(default_factory=RlConfig)
