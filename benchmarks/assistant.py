@@ -60,10 +60,8 @@ def table(found: dict[int, dict[str, Any]]) -> str:
             for rate in plain["win_rates"][judge]:
                 low, high = (100 * end for end in rate["interval"])
                 pair = f"{rate['first']} over {rate['second']}"
-                ties = f"{rate['ties']} of {rate['prompts']}"
-                lines.append(
-                    f"| {seed} | {pair} | {rate['wins']} | {ties} | {100 * rate['rate']:.1f} % | {low:.1f} to {high:.1f} % |"
-                )
+                ties, interval = f"{rate['ties']} of {rate['prompts']}", f"{low:.1f} to {high:.1f} %"
+                lines.append(f"| {seed} | {pair} | {rate['wins']} | {ties} | {100 * rate['rate']:.1f} % | {interval} |")
     return "\n".join(lines)
 
 
