@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from prosa.generate.products import Product, lay_out
 from prosa.models.gpt import GPT, fixed_positions
+from prosa.nn.arena import ArenaRows
 from prosa.nn.attention import Attention
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
@@ -75,7 +76,7 @@ class Decoder:
                 half = c.head_dim // 2
                 self.turn = cos_TD, torch.cat((-sin_TD[:, :half], sin_TD[:, half:]), dim=-1)
 
-    def __call__(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache) -> Tensor:
+    def __call__(self, ids: Sequence[int], positions: Sequence[int], cache: KVCache | ArenaRows) -> Tensor:
         """Read one token a row; its keys and values go to the cache.
 
         Args:
@@ -86,20 +87,51 @@ class Decoder:
             Logits (B, V) of what comes next, float32 or the matrices' dtype.
         """
         where_B = torch.tensor(positions)
-        mask = cache.advance(1, where_B[:, None])
+        stores = _stores(cache, where_B, positions)
         x_BC = self.embedding[torch.tensor(ids)].float()
         if self.positions_TC is not None:
             x_BC += self.positions_TC[where_B]
         turn = None if self.turn is None else (self.turn[0][where_B, None], self.turn[1][where_B, None])
-        level = min(positions) == max(positions)
-        for number, layer in enumerate(self.layers):
-            x_BC += layer.attention(x_BC, turn, _Store(cache, number, where_B, None if level else mask))
+        for layer, store in zip(self.layers, stores, strict=True):
+            x_BC += layer.attention(x_BC, turn, store)
             x_BC += layer.feedforward(x_BC)
         return self.head(self.norm(x_BC))
 
 
+def _stores(cache: KVCache | ArenaRows, where_B: Tensor, positions: Sequence[int]) -> "list[_Store] | list[_Ranges]":
+    """Each layer's part of the cache at one step."""
+    if isinstance(cache, ArenaRows):
+        at_B = torch.tensor(cache.starts) + where_B
+        ranges = [(start, n + 1) for start, n in zip(cache.starts, positions, strict=True)]
+        return [_Ranges(*tensors, at_B, ranges) for tensors in zip(cache.keys, cache.values, strict=True)]
+    mask = cache.advance(1, where_B[:, None])
+    level = min(positions) == max(positions)
+    return [_Store(cache, number, where_B, None if level else mask) for number in range(len(cache.keys))]
+
+
+class _Ranges:
+    """Of an arena: a row looks at its own range, so that a short one does not pay for a long one beside it."""
+
+    def __init__(self, keys_KPD: Tensor, values_KPD: Tensor, at_B: Tensor, ranges: list[tuple[int, int]]) -> None:
+        self.keys, self.values, self.at_B, self.ranges = keys_KPD, values_KPD, at_B, ranges
+
+    def put(self, k_BKD: Tensor, v_BKD: Tensor) -> None:
+        """Write what belongs to the new tokens."""
+        self.keys.index_copy_(1, self.at_B, k_BKD.transpose(0, 1).to(self.keys.dtype))
+        self.values.index_copy_(1, self.at_B, v_BKD.transpose(0, 1).to(self.values.dtype))
+
+    def attend(self, q_BHD: Tensor) -> Tensor:
+        """Attention's output for one query a row and head, (B, H, D): the queries of a group stand in one matrix."""
+        q_BKGD = q_BHD.view(len(self.ranges), self.keys.shape[0], -1, self.keys.shape[2])
+        rows = []
+        for row, (start, length) in enumerate(self.ranges):
+            k_1KSD, v_1KSD = (t.narrow(1, start, length).unsqueeze(0) for t in (self.keys, self.values))
+            rows.append(F.scaled_dot_product_attention(q_BKGD.narrow(0, row, 1), k_1KSD, v_1KSD))
+        return torch.cat(rows).view(q_BHD.shape)
+
+
 class _Store:
-    """A layer's part of the cache at one step: where the rows stand, and what they see."""
+    """Of a cache: where the rows stand, and what they see."""
 
     def __init__(self, cache: KVCache, layer: int, where_B: Tensor, mask: Tensor | None) -> None:
         self.keys, self.values, self.length = cache.keys[layer], cache.values[layer], cache.length
@@ -145,7 +177,7 @@ class _Layer:
         self.first = _linear(first, dtype, rows)
         self.down = _linear([feedforward.down], dtype, rows)
 
-    def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
+    def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: "_Store | _Ranges") -> Tensor:
         """What attention adds."""
         all_BND = self.qkv(self.attention_norm(x_BC)).view(x_BC.shape[0], -1, self.head_dim)
         qk_BRD, v_BKD = (

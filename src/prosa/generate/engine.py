@@ -14,18 +14,16 @@ is dropped instead, and the rest is read again from position 0.
 """
 
 import contextlib
-import math
 from collections.abc import Generator, Iterator, Sequence
 
 import torch
-from torch import Tensor
 
 from prosa.core.device import DeviceName, PrecisionName, choose_device
 from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.generate.choose import choose
-from prosa.generate.completion import Alternative, Completion, Token
+from prosa.generate.completion import Completion, Token
 from prosa.generate.decoder import Decoder, can_decode
+from prosa.generate.next_tokens import NextTokens
 from prosa.generate.prompt import Prompt, read_prompt
 from prosa.generate.reader import CachedReader, Reader, Rereader
 from prosa.generate.row import Limits, Overflow, Row
@@ -80,6 +78,8 @@ class Engine:
             fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
             precision = "bfloat16" if fast else "float32"
         self.precision = precision
+        self.rereader = Rereader(model, self.device, precision == "bfloat16")
+        self.next_tokens = NextTokens(tokenizer, self.rereader if precision == "float32" else None)
         self._silent = frozenset(tokenizer.special_tokens.values())
         ends = (tokenizer.end_of_text, tokenizer.special_tokens.get(END))
         self._ends = frozenset(id for id in ends if id is not None)
@@ -117,7 +117,7 @@ class Engine:
         rows = self._rows(prompts, sampling or Sampling(), max_tokens, samples, overflow)
         size = self._batch_size(rows, max_tokens) if use_cache else MAX_ROWS
         for start in range(0, len(rows), size):
-            for _ in self._run(rows[start : start + size], sampling or Sampling(), max_tokens, use_cache):
+            for _ in self._run(rows[start : start + size], max_tokens, use_cache):
                 pass
         return [row.completion() for row in rows]
 
@@ -140,11 +140,17 @@ class Engine:
         rows = self._rows([prompt], sampling or Sampling(), max_tokens, [sample], overflow)
 
         def tokens() -> Generator[Token, None, Completion]:
-            for final in self._run(rows, sampling or Sampling(), max_tokens, use_cache):
+            for final in self._run(rows, max_tokens, use_cache):
                 yield from final
             return rows[0].completion()
 
         return tokens()
+
+    def row(
+        self, prompt: Prompt, sampling: Sampling, *, max_tokens: int, sample: int = 0, overflow: Overflow = "stop"
+    ) -> Row:
+        """What ``stream`` begins with: a completion to be made, checked."""
+        return self._rows([prompt], sampling, max_tokens, [sample], overflow)[0]
 
     def _rows(
         self,
@@ -188,20 +194,23 @@ class Engine:
             decoder.push(id)
         return Writer(decoder, self._silent, stop)
 
-    def _slots(self, rows: Sequence[Row], max_tokens: int) -> int:
+    def slots(self, rows: Sequence[Row], max_tokens: int) -> int:
         """The longest that a window of these rows may become."""
         return min(self.model.config.context, max(len(row.window) for row in rows) + max_tokens - 1)
 
-    def _dtype(self) -> torch.dtype:
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the model's products are computed in."""
         return torch.bfloat16 if self.precision == "bfloat16" else next(self.model.parameters()).dtype
 
-    def _cache_dtype(self) -> torch.dtype:
+    @property
+    def cache_dtype(self) -> torch.dtype:
         """Float32 on a CPU, where one query's products with bfloat16 keys take two to four times as long."""
-        return torch.float32 if self.device.type == "cpu" else self._dtype()
+        return torch.float32 if self.device.type == "cpu" else self.dtype
 
     def _decoder(self, rows: int, max_tokens: int) -> Decoder | None:
         """The model laid out for single tokens, where that pays; made anew when the weights have changed."""
-        dtype = self._dtype()
+        dtype = self.dtype
         if not can_decode(self.model, dtype):
             return None
         weights = tuple((p.data_ptr(), p._version) for p in self.model.parameters())
@@ -217,19 +226,18 @@ class Engine:
         if not rows:
             return 1
         c = self.model.config
-        a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self._slots(rows, max_tokens) * self._cache_dtype().itemsize
+        a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self.slots(rows, max_tokens) * self.cache_dtype.itemsize
         return max(1, min(MAX_ROWS, CACHE_BYTES // a_row))
 
-    def _run(self, rows: list[Row], sampling: Sampling, max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
+    def _run(self, rows: list[Row], max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
         """Take all rows to their ends, one token each a step; yields each row's final tokens as they come."""
-        again = Rereader(self.model, self.device, self.precision == "bfloat16")
-        reader: Reader = again
+        reader: Reader = self.rereader
         if use_cache:
-            slots = self._slots(rows, max_tokens)
+            slots = self.slots(rows, max_tokens)
             decoder = self._decoder(len(rows), max_tokens)
-            reader = CachedReader(again, len(rows), slots, self._cache_dtype(), decoder)
+            reader = CachedReader(self.rereader, len(rows), slots, self.cache_dtype, decoder)
         while rows:
-            for row, token in zip(rows, self._step(reader, again, rows, sampling), strict=True):
+            for row, token in zip(rows, self._step(reader, rows), strict=True):
                 yield row.take(token)
             going = [i for i, row in enumerate(rows) if row.finish_reason is None]
             if len(going) < len(rows):
@@ -237,59 +245,13 @@ class Engine:
                 if rows:
                     reader.keep(going)
 
-    def _step(self, reader: Reader, again: Reader, rows: list[Row], sampling: Sampling) -> list[Token]:
+    def _step(self, reader: Reader, rows: list[Row]) -> list[Token]:
         """The next token of each row."""
-        with torch.inference_mode(), self._evaluating():
-            logits = self._logits(reader, rows)
-            seen = self._seen(rows, sampling)
-            draws = torch.tensor([row.draw() for row in rows], dtype=torch.float64, device=logits.device)
-            ids, doubtful = choose(logits, seen, draws, sampling)
-            if self.precision == "float32":
-                for i in doubtful.nonzero().flatten().tolist():
-                    one = slice(i, i + 1)
-                    logits[one] = self._logits(again, rows[one])
-                    ids[one] = choose(logits[one], None if seen is None else seen[one], draws[one], sampling)[0]
-            return self._tokens(logits, ids, sampling.top_logprobs)
-
-    def _logits(self, reader: Reader, rows: list[Row]) -> Tensor:
-        """(B, V) float32 over the tokenizer's vocabulary: what pads the model's is never sampled."""
-        logits = reader([row.window for row in rows])[:, : self.tokenizer.vocab_size].float()
-        lowest, highest = logits.aminmax()  # of which a nan is both
-        if not math.isfinite(lowest.item()) or not math.isfinite(highest.item()):
-            raise UserError(
-                tr("the model gives values that are not finite.", "o modelo produz valores que não são finitos."),
-                tr(
-                    "Its training diverged: use an earlier checkpoint.",
-                    "O treino divergiu: use um checkpoint anterior.",
-                ),
-            )
-        return logits.cpu() if logits.device.type == "mps" else logits  # MPS has no float64, which the walk needs
-
-    def _seen(self, rows: list[Row], sampling: Sampling) -> Tensor | None:
-        """(B, V) bool: what the repetition penalty applies to, prompt and text so far; None without one."""
-        if sampling.repetition_penalty == 1:
-            return None
-        seen = torch.zeros(len(rows), self.tokenizer.vocab_size, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            seen[i, list(row.seen)] = True
-        return seen.to("cpu" if self.device.type == "mps" else self.device)
-
-    def _tokens(self, logits: Tensor, ids: Tensor, top: int) -> list[Token]:
-        """Tokens with their log-probabilities; their texts come later."""
-        logprobs = logits.log_softmax(dim=-1)
-        chosen: list[float] = logprobs.gather(-1, ids[:, None])[:, 0].tolist()
-        tops: list[tuple[Alternative, ...]] = [()] * len(chosen)
-        if top:
-            best = logprobs.topk(min(top, logprobs.shape[-1]), dim=-1)
-            name = self.tokenizer.token_text
-            tops = [
-                tuple(Alternative(id, name(id), value) for id, value in zip(b, v, strict=True))
-                for b, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            ]
-        return [Token(id, "", p, t) for id, p, t in zip(ids.tolist(), chosen, tops, strict=True)]
+        with torch.inference_mode(), self.evaluating():
+            return self.next_tokens(reader([row.window for row in rows]), rows)
 
     @contextlib.contextmanager
-    def _evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Iterator[None]:
         """Without dropout; a model in training is put back."""
         if not self.model.training:
             yield

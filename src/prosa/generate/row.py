@@ -43,6 +43,7 @@ class Row:
         writer: Writer,
     ) -> None:
         self.prompt = prompt
+        self.sampling = sampling
         self.window = ids[-limits.context :]
         self.seen = set(ids) - limits.ends  # to end is no repetition
         self.tokens: list[Token] = []

@@ -1,7 +1,8 @@
 """The sampler's settings, checked. What they do to logits: logits.py (this file does without torch, which is slow)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
@@ -65,6 +66,11 @@ class Sampling:
     def greedy(self) -> bool:
         """Whether the highest logit always wins."""
         return self.temperature == 0
+
+    @cached_property
+    def choice(self) -> "Sampling":
+        """Without what differs from row to row of a batch: rows whose choices are equal are chosen for together."""
+        return replace(self, stop=(), seed=0, top_logprobs=0)
 
 
 def _finite(value: object, low: float) -> bool:

@@ -29,7 +29,7 @@ from prosa.core.language import tr
 from prosa.models.gpt_config import GPTConfig
 from prosa.nn.attention import Attention, document_mask
 from prosa.nn.block import Block
-from prosa.nn.cache import KVCache
+from prosa.nn.cache import Cache
 from prosa.nn.feedforward import MLP, SquaredReLU, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import positions_in_documents, rotation, sinusoidal
@@ -104,7 +104,7 @@ class GPT(nn.Module):
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
     ) -> Tensor:
@@ -120,7 +120,7 @@ class GPT(nn.Module):
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
         mask: Tensor | None = None,

@@ -1,0 +1,216 @@
+"""Continuous batching: texts join and leave the batch at every step (Yu et al. 2022, Orca).
+
+A step is: cancelled texts leave; a chunk of prompts is read; then every text whose prompt has been read gets its next
+token. So a text that is being written waits for one chunk at most between two of its tokens, however long the prompts
+of the others are (chunked prefill: Agrawal et al. 2023, Sarathi; vLLM's order too: those that write come first). The chunk
+is shared by turns among the prompts that are being read, so that short ones do not wait for a long one. A prompt that
+begins as one that is being read waits for that, and copies (room.py).
+
+Tokens are those of ``Engine``: the rows, their random streams, the choice and its second look are the same objects.
+
+One thread, which owns the model while it steps. For many threads: service.py. Shapes: N prompts, T tokens.
+"""
+
+import torch
+from torch import Tensor
+
+from prosa.core.errors import UserError
+from prosa.core.language import number, tr
+from prosa.generate.decoder import Decoder, can_decode
+from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
+from prosa.generate.job import Cancelled, Job
+from prosa.generate.next_tokens import all_finite, diverged
+from prosa.generate.reader import read_last
+from prosa.generate.room import Room
+from prosa.nn.arena import Arena
+
+CHUNK = 128
+"""Tokens of prompts that are read in a step. More would be read little faster, and the others would wait longer."""
+
+WORTH_WAITING = 16
+"""Tokens in common from which on a prompt waits for one that is being read."""
+
+
+class Scheduler:
+    """The batch.
+
+    Args:
+        engine: its model's weights must stay as they are.
+        memory: bytes of all keys and values together.
+        rows: the most texts at a time.
+        chunk: the most tokens of prompts that are read in a step.
+
+    Attributes:
+        jobs: the texts in the batch, in the order in which they joined.
+        read: tokens of prompts that were read (what was copied instead: ``room.copied``).
+        written: tokens that were made.
+
+    Raises:
+        UserError: the memory does not hold a text as long as the context; a number is below 1.
+    """
+
+    def __init__(self, engine: Engine, *, memory: int = CACHE_BYTES, rows: int = MAX_ROWS, chunk: int = CHUNK) -> None:
+        for name, value in (("rows", rows), ("chunk", chunk)):
+            if value < 1:
+                raise UserError(
+                    tr(f"{name} is {value}, must be at least 1.", f"{name} é {value}, deve ser pelo menos 1.")
+                )
+        self.engine = engine
+        self.rows, self.chunk = rows, chunk
+        self.room = Room(_arena(engine, memory))
+        self.jobs: list[Job] = []
+        self.read = self.written = 0
+        self._turns: list[Job] = []  # those that are being read, in the order of their turns
+        self._decodes = can_decode(engine.model, engine.dtype)
+        self._decoders: dict[bool, Decoder] = {}
+
+    def join(self, job: Job) -> bool:
+        """Take a text into the batch; False: there is no place for it before another has ended."""
+        if len(self.jobs) >= self.rows:
+            return False
+        job.range = self.room.take(job.row.window[:-1], job.size)
+        if job.range is None:
+            return False
+        self.jobs.append(job)
+        if job.left:
+            self._turns.append(job)
+        return True
+
+    def step(self) -> None:
+        """One token for each text whose prompt has been read."""
+        for job in [job for job in self.jobs if job.cancelled]:
+            self._leave(job)
+            job.give([], Cancelled())
+        with torch.inference_mode(), self.engine.evaluating():
+            self._read_prompts()
+            writing = [job for job in self.jobs if job.left == 0]
+            if writing:
+                self._write(writing)
+
+    def fail(self, error: Exception) -> None:
+        """End all texts with an error, and begin anew."""
+        jobs, self.jobs, self._turns = self.jobs, [], []
+        self.room.forget()
+        for job in jobs:
+            job.give([], error)
+
+    def _leave(self, job: Job) -> None:
+        self.jobs.remove(job)
+        if job in self._turns:
+            self._turns.remove(job)
+        self.room.leave(job.place)
+
+    def _read_prompts(self) -> None:
+        """Read a chunk: of one prompt, or of several that together, padded to the longest, are no more than that."""
+        parts: list[tuple[Job, list[int]]] = []
+        looked: list[Job] = []
+        longest = 0
+        for job in self._turns:
+            if self._waits(job):
+                continue
+            self.room.look_again(job.place, job.row.window[:-1])
+            n = min(job.left, self.chunk // (len(parts) + 1))
+            if job.left:
+                if n == 0 or (len(parts) + 1) * max(longest, n) > self.chunk:
+                    break
+                longest = max(longest, n)
+                at = len(job.place.tokens)
+                parts.append((job, job.row.window[at : at + n]))
+            looked.append(job)
+        if parts:
+            self._read(parts)
+        for job in looked:  # to the end of the line, or out of it
+            self._turns.remove(job)
+            if job.left:
+                self._turns.append(job)
+
+    def _waits(self, job: Job) -> bool:
+        """Whether one that joined before is reading what this one begins with too."""
+        known, window = len(job.place.tokens), job.row.window
+        for other in self.jobs:
+            if other is job:
+                return False
+            if other.left:
+                shared = max(len(other.place.tokens), known + WORTH_WAITING) + 1
+                if shared < min(len(window), len(other.row.window)) and window[:shared] == other.row.window[:shared]:
+                    return True
+        return False
+
+    def _read(self, parts: list[tuple[Job, list[int]]]) -> None:
+        """The next tokens of several prompts. Short parts are filled up with their last token, again in its place."""
+        ids, positions = [], []
+        longest = max(len(part) for _, part in parts)
+        for job, part in parts:
+            at, last = len(job.place.tokens), len(part) - 1
+            ids.append([part[min(i, last)] for i in range(longest)])
+            positions.append([at + min(i, last) for i in range(longest)])
+        device, rereader = self.engine.device, self.engine.rereader
+        cache = self.room.rows([job.place for job, _ in parts])
+        with rereader.precision():
+            rereader.model.hidden(
+                torch.tensor(ids, device=device), cache=cache, positions_BT=torch.tensor(positions, device=device)
+            )
+        for job, part in parts:
+            job.place.tokens += part
+            self.read += len(part)
+
+    def _write(self, jobs: list[Job]) -> None:
+        """The next token of each of these."""
+        windows = [job.row.window for job in jobs]
+        cache = self.room.rows([job.place for job in jobs])
+        logits = read_last(self.engine.rereader, windows, cache, self._decoder(len(jobs)))
+        logits = logits[:, : self.engine.tokenizer.vocab_size]
+        for job, window in zip(jobs, windows, strict=True):
+            job.place.tokens.append(window[-1])
+        if not all_finite(logits):
+            jobs, logits = self._without_failed(jobs, logits)
+            if not jobs:
+                return
+        for job, token in zip(jobs, self.engine.next_tokens(logits, [job.row for job in jobs]), strict=True):
+            self.written += 1
+            final = job.row.take(token)
+            if job.row.finish_reason is not None:
+                self._leave(job)
+                job.give(final, job.row.completion())
+                continue
+            if len(job.row.window) - 1 != len(job.place.tokens):  # it lost its beginning: all is at another position
+                job.place.tokens.clear()
+                self._turns.append(job)
+            job.give(final)
+
+    def _without_failed(self, jobs: list[Job], logits: Tensor) -> tuple[list[Job], Tensor]:
+        """End those whose logits are not finite, and only those."""
+        good = logits.isfinite().all(dim=-1).tolist()
+        for job, is_good in zip(jobs, good, strict=True):
+            if not is_good:
+                self.jobs.remove(job)
+                self.room.drop(job.place)
+                job.give([], diverged())
+        return [job for job, is_good in zip(jobs, good, strict=True) if is_good], logits[good]
+
+    def _decoder(self, rows: int) -> Decoder | None:
+        """The model laid out for one text, or for several; each is made when it is needed first."""
+        if not self._decodes:
+            return None
+        if (rows == 1) not in self._decoders:
+            self._decoders[rows == 1] = Decoder(self.engine.model, self.engine.dtype, rows)
+        return self._decoders[rows == 1]
+
+
+def _arena(engine: Engine, memory: int) -> Arena:
+    """As many places as the memory has."""
+    c = engine.model.config
+    a_token = 2 * c.n_layer * c.n_kv_head * c.head_dim * engine.cache_dtype.itemsize
+    places = memory // a_token
+    if places < c.context:
+        need, have = -(-a_token * c.context // 2**20), memory // 2**20
+        raise UserError(
+            tr(
+                f"{number(have)} MiB hold the keys and values of {number(places)} tokens; "
+                f"the model's context is {number(c.context)}.",
+                f"{number(have)} MiB comportam as chaves e os valores de {number(places)} tokens; "
+                f"o contexto do modelo é de {number(c.context)}.",
+            ),
+            tr(f"Give at least {number(need)} MiB.", f"Dê pelo menos {number(need)} MiB."),
+        )
+    return Arena(c.n_layer, c.n_kv_head, places, c.head_dim, engine.device, engine.cache_dtype)

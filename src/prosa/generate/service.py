@@ -1,0 +1,229 @@
+"""Completions for many at a time: requests from any thread and from asyncio, one thread that runs the model.
+
+A request is checked where it is made, waits in a bounded queue, in the order of arrival, until there is place in the
+batch (scheduler.py), and can be taken back at any time. What goes wrong in the model is the answer to those who are in
+the batch then; the thread goes on with the others.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from prosa.core.errors import UserError
+from prosa.core.language import number, tr
+from prosa.generate.completion import Completion, Token
+from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
+from prosa.generate.job import Cancelled, End, Job
+from prosa.generate.prompt import Prompt
+from prosa.generate.row import Overflow
+from prosa.generate.sampling import Sampling
+from prosa.generate.scheduler import CHUNK, Scheduler
+from prosa.generate.stream import Stream
+
+QUEUE = 256
+"""Requests that may wait."""
+
+
+class QueueFull(UserError):
+    """Too many wait already: ask again later."""
+
+
+class Closed(UserError):
+    """Nothing is taken any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a service does, and has done.
+
+    Attributes:
+        waiting: requests in the queue.
+        writing: in the batch.
+        places: tokens that the cache holds; ``taken``: of those, what the batch has.
+        read: tokens of prompts that were read; ``reused``: that were copied from another text instead.
+        written: tokens that were made.
+        finished, cancelled, failed: requests that have ended.
+    """
+
+    waiting: int
+    writing: int
+    places: int
+    taken: int
+    read: int
+    reused: int
+    written: int
+    finished: int
+    cancelled: int
+    failed: int
+
+
+class Service:
+    """A model at the service of many.
+
+    Until it is closed the engine is the service's alone, and its weights must stay as they are.
+
+    Args:
+        memory: bytes of all keys and values together.
+        rows: the most texts at a time.
+        chunk: the most tokens of prompts that are read between two tokens of others.
+        queue: the most requests that wait.
+
+    Raises:
+        UserError: as ``Scheduler``.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        memory: int = CACHE_BYTES,
+        rows: int = MAX_ROWS,
+        chunk: int = CHUNK,
+        queue: int = QUEUE,
+    ) -> None:
+        self.engine = engine
+        self.queue = queue
+        self._scheduler = Scheduler(engine, memory=memory, rows=rows, chunk=chunk)
+        self._changed = threading.Condition()  # of all below
+        self._waiting: deque[Job] = deque()
+        self._closed = False
+        self._finished = self._cancelled = self._failed = 0
+        self._thread = threading.Thread(target=self._run, name="prosa-service", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        prompt: Prompt,
+        sampling: Sampling | None = None,
+        *,
+        max_tokens: int,
+        sample: int = 0,
+        overflow: Overflow = "stop",
+    ) -> Stream:
+        """Ask for a completion: the one that ``Engine.stream`` would give.
+
+        Returns:
+            At once: its tokens will come there.
+
+        Raises:
+            UserError: as ``Engine.generate``.
+            QueueFull: too many requests wait.
+            Closed: the service is being closed.
+        """
+        return self.submit_samples(prompt, sampling, max_tokens=max_tokens, samples=[sample], overflow=overflow)[0]
+
+    def submit_samples(
+        self,
+        prompt: Prompt,
+        sampling: Sampling | None = None,
+        *,
+        max_tokens: int,
+        samples: Sequence[int],
+        overflow: Overflow = "stop",
+    ) -> list[Stream]:
+        """``submit`` for several samples of a prompt, which is read once; all are taken, or none."""
+        sampling = sampling or Sampling()
+        streams, jobs = [], []
+        for sample in samples:
+            row = self.engine.row(prompt, sampling, max_tokens=max_tokens, sample=sample, overflow=overflow)
+            stream = Stream(self._cancel)
+            stream.job = Job(row, self.engine.slots([row], max_tokens), partial(self._deliver, stream))
+            streams.append(stream)
+            jobs.append(stream.job)
+        with self._changed:
+            if self._closed:
+                raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
+            if len(self._waiting) + len(jobs) > self.queue:
+                raise QueueFull(
+                    tr(
+                        f"{number(len(self._waiting))} requests wait already; the queue has {number(self.queue)} places.",
+                        f"{number(len(self._waiting))} pedidos já esperam; a fila tem {number(self.queue)} lugares.",
+                    ),
+                    tr("Try again later.", "Tente de novo mais tarde."),
+                )
+            self._waiting.extend(jobs)
+            self._changed.notify_all()
+        return streams
+
+    @property
+    def figures(self) -> Figures:
+        """What it does now, and has done since it began."""
+        scheduler = self._scheduler
+        with self._changed:
+            return Figures(
+                waiting=len(self._waiting),
+                writing=len(scheduler.jobs),
+                places=scheduler.room.arena.size,
+                taken=scheduler.room.taken,
+                read=scheduler.read,
+                reused=scheduler.room.copied,
+                written=scheduler.written,
+                finished=self._finished,
+                cancelled=self._cancelled,
+                failed=self._failed,
+            )
+
+    def close(self, *, finish: bool = True) -> None:
+        """Take nothing more, and come back when all is ended.
+
+        Args:
+            finish: bring to its end what was asked for; False: cancel it.
+        """
+        with self._changed:
+            self._closed = True
+            if not finish:
+                for job in [*self._waiting, *self._scheduler.jobs]:
+                    job.cancelled = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close; after an error what was asked for is cancelled."""
+        self.close(finish=error is None)
+
+    def _cancel(self, job: Job) -> None:
+        with self._changed:
+            job.cancelled = True
+            self._changed.notify_all()
+
+    def _deliver(self, stream: Stream, tokens: list[Token], end: End | None) -> None:
+        self._finished += isinstance(end, Completion)
+        self._cancelled += isinstance(end, Cancelled)
+        self._failed += isinstance(end, Exception) and not isinstance(end, Cancelled)
+        stream.deliver(tokens, end)
+
+    def _run(self) -> None:
+        """The thread of the model."""
+        while self._has_work():
+            try:
+                self._admit()
+                self._scheduler.step()
+            except Exception as error:  # whatever it is, those who wait must be told, and others may come
+                self._scheduler.fail(error)
+
+    def _has_work(self) -> bool:
+        """Wait for some; False: closed, and all is done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._scheduler.jobs or self._closed)
+            return bool(self._waiting or self._scheduler.jobs)
+
+    def _admit(self) -> None:
+        """Take from the queue what there is place for. Only this thread takes from it; others add to its end."""
+        with self._changed:
+            gone = [job for job in self._waiting if job.cancelled]
+            if gone:
+                self._waiting = deque(job for job in self._waiting if not job.cancelled)
+        for job in gone:
+            job.give([], Cancelled())
+        while self._waiting and self._scheduler.join(self._waiting[0]):
+            with self._changed:
+                self._waiting.popleft()

@@ -1,0 +1,85 @@
+"""Keys and values of many texts in one block of memory, each in a range of its own, as long as it needs to be.
+
+``KVCache`` gives every row the room of the longest. Here a row is a range of token places [start, start + size) in
+tensors that all rows share, so that a fixed memory holds many short texts or a few long ones (PagedAttention, Kwon et
+al. 2023, cuts it in pages instead: that needs kernels that follow a table of pages; a range is a plain view, which every
+kernel reads at full speed). Who has which range is the caller's to know.
+
+The position is the place: what belongs to the token at position p of a row is at start + p, and a query at p sees the
+row's places 0..p, so that what is left from others past a row's end is never looked at.
+
+Shapes: B rows, K key-value heads, T new tokens, S places in use (of the longest row), D head width, P places in all.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class Arena:
+    """Room for ``size`` tokens in all, a key and a value tensor (K, P, D) a layer, zero at first."""
+
+    def __init__(
+        self,
+        n_layer: int,
+        n_kv_head: int,
+        size: int,
+        head_dim: int,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        shape = (n_kv_head, size, head_dim)
+        self.size = size
+        self.keys = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(n_layer)]
+        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(n_layer)]
+
+    def copy(self, source: int, to: int, tokens: int) -> None:
+        """Copy what ``tokens`` places from ``source`` on hold to those from ``to`` on; the two may overlap."""
+        for tensor in self.keys + self.values:
+            part = tensor.narrow(1, source, tokens)
+            tensor.narrow(1, to, tokens).copy_(part.clone() if abs(source - to) < tokens else part)
+
+    def clear(self, start: int, tokens: int) -> None:
+        """Put zeros in places that may hold a nan."""
+        for tensor in self.keys + self.values:
+            tensor.narrow(1, start, tokens).zero_()
+
+    def rows(self, starts: Sequence[int]) -> "ArenaRows":
+        """The rows that begin at these places, as a cache for a forward pass."""
+        return ArenaRows(self, starts)
+
+
+class ArenaRows:
+    """Some rows of an arena in the place of a ``KVCache``, for a pass whose tokens' positions are given."""
+
+    def __init__(self, arena: Arena, starts: Sequence[int]) -> None:
+        self.keys, self.values = arena.keys, arena.values
+        self.starts = list(starts)
+        self.length = 0
+        self._places_BS = torch.empty(0)
+
+    def advance(self, tokens: int, positions_BT: Tensor | None) -> Tensor:
+        """``KVCache.advance``."""
+        assert positions_BT is not None
+        self.length = int(positions_BT.max()) + 1
+        along_S = torch.arange(self.length, device=positions_BT.device)
+        if len(self.starts) > 1:  # a short row is filled up with its own last place: another's may hold a nan
+            last_B1 = positions_BT.amax(dim=1, keepdim=True)
+            self._places_BS = self._starts(positions_BT.device) + torch.minimum(along_S, last_B1)
+        return along_S <= positions_BT[:, None, :, None]
+
+    def store(self, layer: int, positions_BT: Tensor | None, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
+        """``KVCache.store``; of a single row the result is a view, else a copy."""
+        assert positions_BT is not None
+        keys, values = self.keys[layer], self.values[layer]
+        at_BT = self._starts(keys.device) + positions_BT
+        keys[:, at_BT] = k_BKTD.transpose(0, 1).to(keys.dtype)
+        values[:, at_BT] = v_BKTD.transpose(0, 1).to(values.dtype)
+        if len(self.starts) == 1:
+            return tuple(t.narrow(1, self.starts[0], self.length)[None] for t in (keys, values))  # type: ignore[return-value]
+        return keys[:, self._places_BS].transpose(0, 1), values[:, self._places_BS].transpose(0, 1)
+
+    def _starts(self, device: torch.device) -> Tensor:
+        """(B, 1)."""
+        return torch.tensor(self.starts, device=device)[:, None]
