@@ -2,9 +2,9 @@
 
 A text takes a range as long as it may become, so that a text that has begun always comes to its end. When it has ended,
 its range stays, cut to what was read, as long as nobody needs the room: a text that begins with the same tokens (the
-same system turn, earlier turns of the same conversation) has them copied from there in place of reading them. Copying a
-token's keys and values takes a thousandth of the time of computing them. The range that was used longest ago goes first.
-(llama.cpp's server keeps the last text of each of its slots in this way, SGLang a tree of pages: Zheng et al. 2023.)
+same system turn, earlier turns of the same conversation) has them copied from there, which takes little beside reading
+them. The range that was used longest ago goes first. (llama.cpp's server keeps the last text of each of its slots in
+this way, SGLang a tree of pages: Zheng et al. 2023.)
 """
 
 from bisect import insort

@@ -2,9 +2,9 @@
 
 A step is: cancelled texts leave; a chunk of prompts is read; then every text whose prompt has been read gets its next
 token. So a text that is being written waits for one chunk at most between two of its tokens, however long the prompts
-of the others are (chunked prefill: Agrawal et al. 2023, Sarathi; vLLM's order too: those that write come first). The chunk
-is shared by turns among the prompts that are being read, so that short ones do not wait for a long one. A prompt that
-begins as one that is being read waits for that, and copies (room.py).
+of the others are (chunked prefill: Agrawal et al. 2023, Sarathi). The chunk goes by turns to the prompts that are being
+read, so that short ones do not wait for a long one either. A prompt that begins as one that is being read waits for
+that, and copies (room.py). Who waits for a place is admitted in the order of arrival.
 
 Tokens are those of ``Engine``: the rows, their random streams, the choice and its second look are the same objects.
 

@@ -140,8 +140,8 @@ class Service:
             if len(self._waiting) + len(jobs) > self.queue:
                 raise QueueFull(
                     tr(
-                        f"{number(len(self._waiting))} requests wait already; the queue has {number(self.queue)} places.",
-                        f"{number(len(self._waiting))} pedidos já esperam; a fila tem {number(self.queue)} lugares.",
+                        f"{number(len(self._waiting))} requests wait; the queue has {number(self.queue)} places.",
+                        f"{number(len(self._waiting))} pedidos esperam; a fila tem {number(self.queue)} lugares.",
                     ),
                     tr("Try again later.", "Tente de novo mais tarde."),
                 )

@@ -64,7 +64,8 @@ class Stream:
         seen = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: len(self._tokens) > seen or self.ended)
+                while len(self._tokens) == seen and not self.ended:
+                    self._changed.wait()
                 new, end = self._tokens[seen:], self._end
             seen += len(new)
             yield from new

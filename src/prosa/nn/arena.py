@@ -1,9 +1,9 @@
 """Keys and values of many texts in one block of memory, each in a range of its own, as long as it needs to be.
 
 ``KVCache`` gives every row the room of the longest. Here a row is a range of token places [start, start + size) in
-tensors that all rows share, so that a fixed memory holds many short texts or a few long ones (PagedAttention, Kwon et
-al. 2023, cuts it in pages instead: that needs kernels that follow a table of pages; a range is a plain view, which every
-kernel reads at full speed). Who has which range is the caller's to know.
+tensors that all rows share, so that a fixed memory holds many short texts or a few long ones. (PagedAttention, Kwon et
+al. 2023, cuts it in pages instead, which needs kernels that follow a table of pages; a range is a plain view.) Who has
+which range is the caller's to know.
 
 The position is the place: what belongs to the token at position p of a row is at start + p, and a query at p sees the
 row's places 0..p, so that what is left from others past a row's end is never looked at.
