@@ -100,7 +100,8 @@ def test_the_same_texts_whatever_else_is_in_the_batch(model, tokenizer, seed):
         while waiting and draw.random() < 0.5 and scheduler.join(waiting[0].job):
             waiting.pop(0)
         if scheduler.jobs and draw.random() < 0.02:
-            one = next(a for a in everyone if a.job is draw.choice(scheduler.jobs))
+            job = draw.choice(scheduler.jobs)
+            one = next(asked for asked in everyone if asked.job is job)
             one.job.cancelled = True
             gone.append(one)
         scheduler.step()
