@@ -261,7 +261,7 @@ def test_only_the_one_that_fails_is_told(tokenizer):
         model.embedding.weight[100] = torch.inf
     engine = make(model, tokenizer)
     scheduler = Scheduler(engine, memory=TOKEN * 130)
-    bad = Asked(engine, [1, 2, 100, 3], Sampling(temperature=0))
+    bad = Asked(engine, [5, 6, 100, 7], Sampling(temperature=0))
     good = [Asked(engine, [1, 2, n], Sampling(temperature=0), 40) for n in range(3)]
     run(scheduler, good[0], bad, good[1])
     assert isinstance(bad.end, UserError)

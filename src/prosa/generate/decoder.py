@@ -98,7 +98,7 @@ class Decoder:
         return self.head(self.norm(x_BC))
 
 
-def _stores(cache: KVCache | ArenaRows, where_B: Tensor, positions: Sequence[int]) -> "list[_Store] | list[_Ranges]":
+def _stores(cache: KVCache | ArenaRows, where_B: Tensor, positions: Sequence[int]) -> "list[_Store | _Ranges]":
     """Each layer's part of the cache at one step."""
     if isinstance(cache, ArenaRows):
         at_B = torch.tensor(cache.starts) + where_B

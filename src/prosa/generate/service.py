@@ -70,7 +70,7 @@ class Service:
         memory: bytes of all keys and values together.
         rows: the most texts at a time.
         chunk: the most tokens of prompts that are read between two tokens of others.
-        queue: the most requests that wait.
+        queue: the most requests that wait, beside those that join at the next step.
 
     Raises:
         UserError: as ``Scheduler``.
@@ -137,7 +137,8 @@ class Service:
         with self._changed:
             if self._closed:
                 raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
-            if len(self._waiting) + len(jobs) > self.queue:
+            at_once = max(0, self._scheduler.rows - len(self._scheduler.jobs))
+            if len(self._waiting) + len(jobs) > self.queue + at_once:
                 raise QueueFull(
                     tr(
                         f"{number(len(self._waiting))} requests wait; the queue has {number(self.queue)} places.",
@@ -224,6 +225,15 @@ class Service:
                 self._waiting = deque(job for job in self._waiting if not job.cancelled)
         for job in gone:
             job.give([], Cancelled())
-        while self._waiting and self._scheduler.join(self._waiting[0]):
+        while self._waiting:
+            job, error = self._waiting[0], None
+            try:
+                if not self._scheduler.join(job):
+                    return
+            except Exception as wrong:  # it must not come again and again
+                error = wrong
             with self._changed:
                 self._waiting.popleft()
+            if error is not None:
+                job.give([], error)
+                raise error

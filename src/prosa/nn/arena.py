@@ -57,29 +57,28 @@ class ArenaRows:
         self.keys, self.values = arena.keys, arena.values
         self.starts = list(starts)
         self.length = 0
-        self._places_BS = torch.empty(0)
+        self._at_BT = self._seen_BS = torch.empty(0)
 
     def advance(self, tokens: int, positions_BT: Tensor | None) -> Tensor:
         """``KVCache.advance``."""
         assert positions_BT is not None
         self.length = int(positions_BT.max()) + 1
+        starts_B1 = torch.tensor(self.starts, device=positions_BT.device)[:, None]
+        self._at_BT = starts_B1 + positions_BT
         along_S = torch.arange(self.length, device=positions_BT.device)
         if len(self.starts) > 1:  # a short row is filled up with its own last place: another's may hold a nan
-            last_B1 = positions_BT.amax(dim=1, keepdim=True)
-            self._places_BS = self._starts(positions_BT.device) + torch.minimum(along_S, last_B1)
+            self._seen_BS = starts_B1 + torch.minimum(along_S, positions_BT.amax(dim=1, keepdim=True))
         return along_S <= positions_BT[:, None, :, None]
 
     def store(self, layer: int, positions_BT: Tensor | None, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
         """``KVCache.store``; of a single row the result is a view, else a copy."""
-        assert positions_BT is not None
         keys, values = self.keys[layer], self.values[layer]
-        at_BT = self._starts(keys.device) + positions_BT
-        keys[:, at_BT] = k_BKTD.transpose(0, 1).to(keys.dtype)
-        values[:, at_BT] = v_BKTD.transpose(0, 1).to(values.dtype)
-        if len(self.starts) == 1:
-            return tuple(t.narrow(1, self.starts[0], self.length)[None] for t in (keys, values))  # type: ignore[return-value]
-        return keys[:, self._places_BS].transpose(0, 1), values[:, self._places_BS].transpose(0, 1)
+        keys[:, self._at_BT] = k_BKTD.transpose(0, 1).to(keys.dtype)
+        values[:, self._at_BT] = v_BKTD.transpose(0, 1).to(values.dtype)
+        return self._seen(keys), self._seen(values)
 
-    def _starts(self, device: torch.device) -> Tensor:
-        """(B, 1)."""
-        return torch.tensor(self.starts, device=device)[:, None]
+    def _seen(self, tensor_KPD: Tensor) -> Tensor:
+        """What the rows may look at, (B, K, S, D)."""
+        if len(self.starts) == 1:
+            return tensor_KPD.narrow(1, self.starts[0], self.length)[None]
+        return tensor_KPD[:, self._seen_BS].transpose(0, 1)
