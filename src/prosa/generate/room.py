@@ -95,12 +95,10 @@ class Room:
     def drop(self, range: Range) -> None:
         """The text has ended, and what was read of it is no good."""
         self.ranges.remove(range)
-        self.arena.clear(range.start, range.size)
 
     def forget(self) -> None:
         """Nobody has anything: after an error, when nobody knows what is there."""
         self.ranges.clear()
-        self.arena.clear(0, self.arena.size)
 
     def rows(self, ranges: Sequence[Range]) -> ArenaRows:
         """Ranges as a cache."""

@@ -18,7 +18,10 @@ from torch import Tensor
 
 
 class Arena:
-    """Room for ``size`` tokens in all, a key and a value tensor (K, P, D) a layer, zero at first."""
+    """Room for ``size`` tokens in all, a key and a value tensor (K, P, D) a layer.
+
+    What is there at first is anything, nans too; memory that was never written to costs nothing on a CPU.
+    """
 
     def __init__(
         self,
@@ -31,19 +34,14 @@ class Arena:
     ) -> None:
         shape = (n_kv_head, size, head_dim)
         self.size = size
-        self.keys = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(n_layer)]
-        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(n_layer)]
+        self.keys = [torch.empty(shape, device=device, dtype=dtype) for _ in range(n_layer)]
+        self.values = [torch.empty(shape, device=device, dtype=dtype) for _ in range(n_layer)]
 
     def copy(self, source: int, to: int, tokens: int) -> None:
         """Copy what ``tokens`` places from ``source`` on hold to those from ``to`` on; the two may overlap."""
         for tensor in self.keys + self.values:
             part = tensor.narrow(1, source, tokens)
             tensor.narrow(1, to, tokens).copy_(part.clone() if abs(source - to) < tokens else part)
-
-    def clear(self, start: int, tokens: int) -> None:
-        """Put zeros in places that may hold a nan."""
-        for tensor in self.keys + self.values:
-            tensor.narrow(1, start, tokens).zero_()
 
     def rows(self, starts: Sequence[int]) -> "ArenaRows":
         """The rows that begin at these places, as a cache for a forward pass."""
