@@ -51,3 +51,11 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "tiny"
     assert main(["build", str(SAMPLES / "machado"), "--out", str(run), *TINY]) == 0
     return run
+
+
+@pytest.fixture(scope="session")
+def chat_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a tiny model that chats and calls the calculator (read it, don't change it)."""
+    from scripted import make_chat_run
+
+    return make_chat_run(tmp_path_factory.mktemp("runs") / "chat")

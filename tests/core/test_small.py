@@ -91,3 +91,40 @@ def test_a_device_that_is_not_there_is_a_user_error() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="cuda is not available"):
             choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_gives_the_published_intervals(right: int, n: int, low: float, high: float) -> None:
+    """Newcombe 1998, Statistics in Medicine 17, table I, method 3."""
+    assert interval.wilson(right, n) == pytest.approx((low, high), abs=5e-5)
+    assert interval.wilson(n - right, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+    assert interval.wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.0, 0.0), (0.1, 0.1), (0.3, 0.02), (0.02, 0.3), (0.6, 0.0), (0.25, 0.4)])
+def test_a_paired_difference_is_covered_at_its_level(gain: float, loss: float) -> None:
+    """The exact coverage over all outcomes of 40 problems; Bonett & Price is a little conservative."""
+    from math import comb
+
+    n, covered = 40, 0.0
+    for a in range(n + 1):
+        for b in range(n + 1 - a):
+            chance = comb(n, a) * comb(n - a, b) * gain**a * loss**b * (1 - gain - loss) ** (n - a - b)
+            low, high = interval.paired_difference(a, b, n)
+            assert low <= (a - b) / n <= high
+            covered += chance * (low <= gain - loss <= high)
+    assert covered >= 0.94
+
+
+def test_a_paired_difference_agrees_with_mcnemars_exact_test_and_turns_with_its_sides() -> None:
+    """Six of six in one direction is the least that is significant at 5 %: 2 × 0.5⁶ = 0.031, 2 × 0.5⁵ = 0.063."""
+    assert interval.paired_difference(6, 0, 200)[0] > 0
+    assert interval.paired_difference(5, 0, 200)[0] < 0
+    low, high = interval.paired_difference(30, 11, 100)
+    assert interval.paired_difference(11, 30, 100) == pytest.approx((-high, -low))
+    wide = interval.paired_difference(3, 1, 10)
+    assert high - low < wide[1] - wide[0]
+    assert interval.paired_difference(0, 0, 1) == pytest.approx((-1, 1), abs=0.2)

@@ -5,7 +5,7 @@ from tiny_generation import byte_level, random_model
 
 from prosa.generate.completion import Completion, Token
 from prosa.generate.engine import Engine
-from prosa.generate.reply import MAX_ROUNDS, _Exchange, replies, stream
+from prosa.generate.reply import MAX_ROUNDS, _Exchange, announced, replies, stream, stream_after, unannounced
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox, ToolCall, builtin_tools
 from prosa.tokenizers.chat import ChatEncoder, Message
@@ -105,3 +105,41 @@ def test_streamed_and_batched_are_the_same_and_samples_differ():
     assert [token.id for token in tokens] == [id for id in made[3].ids if id not in engine._ends]
     (alone,) = engine.generate([ENCODER.prompt(ASKED)], sampling, max_tokens=20, samples=[2])
     assert [token.id for token in alone.tokens] == [id for id in made[2].ids if id not in engine._ends]
+
+
+def test_a_sample_is_streamed_too():
+    engine = Engine(random_model("modern", TOKENIZER.vocab_size, seed=2), TOKENIZER, device="cpu", precision="float32")
+    made = replies(engine, ENCODER, [ASKED], Sampling(seed=5), max_tokens=20, samples=3)
+    parts = []
+
+    def consume():
+        prompt = ENCODER.prompt(ASKED)
+        parts.append((yield from stream_after(engine, ENCODER, prompt, Sampling(seed=5), max_tokens=20, sample=2)))
+
+    assert list(consume())
+    assert parts == [made[2]]
+
+
+def test_a_turn_is_given_out_before_what_it_calls_is_run(toolbox):
+    going = _Exchange(ENCODER, ENCODER.prompt(ASKED), 0)
+    turns = going.turns(wrote(CALLING), toolbox, CONTEXT)
+    assert next(turns).calls[0].name == "calculator"
+    toolbox.answer = lambda text: pytest.fail("run")
+    turns.close()
+    assert [message.role for message in going.messages] == ["assistant"]
+
+
+def test_tools_are_taken_out_of_the_system_turn_whichever_they_were():
+    brief = Message("system", "Sê breve.\n\nNão calcules (nunca).")
+    for toolbox in (Toolbox(builtin_tools("pt")), Toolbox(builtin_tools("pt")[:1])):
+        for talk in (ASKED, [brief, *ASKED], [Message("system", "f(x)\nou g"), *ASKED]):
+            assert unannounced(announced(talk, toolbox)) == unannounced(talk) == talk
+
+
+def test_the_tools_are_announced_after_what_the_system_turn_says():
+    toolbox = Toolbox(builtin_tools("pt")[:2])
+    told = Message("system", "calculator(expression)\ntoday()")
+    assert announced(ASKED, toolbox) == [told, *ASKED]
+    briefed = announced([Message("system", "Sê breve."), *ASKED], toolbox)
+    assert briefed == [Message("system", "Sê breve.\n\n" + told.content), *ASKED]
+    assert announced(ASKED, None) == announced(ASKED, Toolbox()) == ASKED

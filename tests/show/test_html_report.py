@@ -162,7 +162,7 @@ def test_text_is_legible(run_folder: Path) -> None:
         pairs += [("ink", f"piece-{i}") for i in range(5)]
         for text, back in pairs:
             assert contrast(colours[text], colours[back]) >= 4.5, (text, back)
-        for line in ("series-1", "series-2", "baseline"):
+        for line in ("series-1", "series-2", "series-3", "series-4", "baseline"):
             assert contrast(colours[line], colours["paper"]) >= 3, line
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prosa.show.load import RunData
-from prosa.show.plots import POINTS, calibration_plot, loss_plot, schedule_plot, smooth, speed_plot, spread, thin
+from prosa.show.panels import POINTS, thin
+from prosa.show.plots import loss_plot, schedule_plot, smooth, speed_plot, spread
 from prosa.show.sections.training import loss_at, milestones
 
 
@@ -72,19 +73,3 @@ def test_loss_at_prefers_the_validation_of_that_step(tmp_path) -> None:  # type:
     run.validation = [{"step": 10, "loss": 3.5}]
     assert loss_at(run, 10) == 3.5
     assert loss_at(RunData(tmp_path), 10) is None
-
-
-def test_the_calibration_plot_has_a_point_a_bin_with_its_interval() -> None:
-    bins = [
-        {"low": 0.5, "high": 0.55, "n": 30, "right": 15, "predicted": 0.52, "observed": 0.5, "interval": [0.33, 0.67]},
-        {"low": 0.9, "high": 0.95, "n": 10, "right": 9, "predicted": 0.93, "observed": 0.9, "interval": [0.6, 0.98]},
-    ]
-    plot = calibration_plot({"calibration": bins})
-    assert plot is not None
-    diagonal, points = plot.data
-    assert list(diagonal.x) == list(diagonal.y) == [0.5, 1]
-    assert (list(points.x), list(points.y)) == ([0.52, 0.93], [0.5, 0.9])
-    assert list(points.error_y.array) == pytest.approx([0.17, 0.08])
-    assert list(points.error_y.arrayminus) == pytest.approx([0.17, 0.3])
-    assert list(points.customdata) == [30, 10]
-    assert calibration_plot({"calibration": []}) is None

@@ -14,6 +14,8 @@ from prosa.train.config import TrainConfig
 class DpoConfig(TrainConfig):
     """How a model is trained on preferences; what differs from pretraining, and its own."""
 
+    minutes: float = 8.0
+    """With steps 0: how long training may take, not counting that all preferences are read once before. 0: no limit."""
     epochs: float = 1.0
     """With steps 0: the most passes over the preferences. 0: no limit."""
     batch_size: int = 16

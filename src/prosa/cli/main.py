@@ -15,9 +15,12 @@ COMMANDS = {
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
-    "reward": ("reward", "preferences -> a model that scores answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
+    "chat": ("chat", "talk with a model in the terminal"),
+    "reward": ("reward", "preferences -> a model that scores answers"),
+    "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
+    "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),
@@ -30,6 +33,8 @@ EPILOG = """
 Start here:
   prosa build my-folder/ --out runs/mine
   prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
+  prosa sft runs/mine --data conversations.jsonl
+  prosa chat runs/mine
   prosa report runs/mine
 
 `prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese

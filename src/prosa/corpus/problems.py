@@ -83,8 +83,8 @@ class Problems:
             raise UserError(
                 self._mostly_bad(hopeless[0]),
                 tr(
-                    "Mend or leave out the file, or name the field that holds the text (text_field).",
-                    "Conserte ou retire o arquivo, ou diga qual campo tem o texto (text_field).",
+                    "Mend the file or leave it out; in a corpus, text_field names the field that holds the text.",
+                    "Conserte o arquivo ou deixe-o de fora; num corpus, text_field diz qual campo tem o texto.",
                 ),
             )
 

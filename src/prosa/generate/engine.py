@@ -127,15 +127,17 @@ class Engine:
         sampling: Sampling | None = None,
         *,
         max_tokens: int,
+        sample: int = 0,
         overflow: Overflow = "stop",
         use_cache: bool = True,
     ) -> Generator[Token, None, Completion]:
         """Continue one prompt, token by token: the tokens of ``generate``, each as soon as its text is sure.
 
         The generator's return value (``completion = yield from engine.stream(…)``) is the completion. Arguments and
-        errors are those of ``generate``; errors come at the call, not at the first token.
+        errors are those of ``generate`` (``sample``: which of the prompt's); errors come at the call, not at the first
+        token.
         """
-        rows = self._rows([prompt], sampling or Sampling(), max_tokens, 1, overflow)
+        rows = self._rows([prompt], sampling or Sampling(), max_tokens, [sample], overflow)
 
         def tokens() -> Generator[Token, None, Completion]:
             for final in self._run(rows, sampling or Sampling(), max_tokens, use_cache):

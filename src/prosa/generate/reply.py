@@ -2,9 +2,13 @@
 
 ``replies`` makes many at once, ``stream`` one token by token; both give the same. The program's part (a tool's turn and
 the role token after it) is marked as not written by the model: nothing is learnt from it.
+
+Which tools there are, the system turn tells (``announced``); a model that learnt from such conversations calls tools
+where there are some and answers by itself where there are none.
 """
 
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from prosa.core.errors import UserError
@@ -17,6 +21,8 @@ from prosa.tokenizers.chat import ChatEncoder, Message
 
 MAX_ROUNDS = 4
 """Times that a reply may call tools; what it calls after that is not run, and ends it."""
+
+_ANNOUNCED = re.compile(r"(?:\A|\n\n)(?:[\w-]+\([\w, ]*\)(?:\n|\Z))+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,22 @@ class Reply:
         return self.messages[-1].content
 
 
+def announced(messages: Sequence[Message], toolbox: Toolbox | None) -> list[Message]:
+    """The conversation with its tools named in the system turn, after what that says already."""
+    if toolbox is None or not toolbox.announcement:
+        return list(messages)
+    said = [m.content for m in messages[:1] if m.role == "system"]
+    return [Message("system", "\n\n".join([*said, toolbox.announcement])), *messages[len(said) :]]
+
+
+def unannounced(messages: Sequence[Message]) -> list[Message]:
+    """The conversation without the tools that ``announced`` named, whichever they were."""
+    if not messages or messages[0].role != "system":
+        return list(messages)
+    said = _ANNOUNCED.sub("", messages[0].content)
+    return [*([Message("system", said)] if said else []), *messages[1:]]
+
+
 def replies(
     engine: Engine,
     encoder: ChatEncoder,
@@ -57,7 +79,7 @@ def replies(
         conversations: each ends with the turn to be answered.
         max_tokens: the most of a turn.
         samples: replies to each.
-        toolbox: what may be called; None: a call ends the reply, and is not run.
+        toolbox: what may be called, and is announced; None: a call ends the reply, and is not run.
 
     Returns:
         ``samples`` replies to the first conversation, then those to the second, …
@@ -66,7 +88,9 @@ def replies(
         UserError: as ``Engine.generate``.
     """
     all_ = [
-        _Exchange(encoder, encoder.prompt(messages), number) for messages in conversations for number in range(samples)
+        _Exchange(encoder, encoder.prompt(announced(messages, toolbox)), number)
+        for messages in conversations
+        for number in range(samples)
     ]
     going = all_
     while going:
@@ -95,13 +119,37 @@ def stream(
 
     A token of id ``encoder.call_id`` begins a call, whose text follows. Arguments are those of ``replies``.
     """
-    exchange = _Exchange(encoder, encoder.prompt(messages), 0)
+    prompt = encoder.prompt(announced(messages, toolbox))
+    return stream_after(engine, encoder, prompt, sampling, max_tokens=max_tokens, toolbox=toolbox)
+
+
+def stream_after(
+    engine: Engine,
+    encoder: ChatEncoder,
+    prompt: Sequence[int],
+    sampling: Sampling | None = None,
+    *,
+    max_tokens: int,
+    sample: int = 0,
+    toolbox: Toolbox | None = None,
+) -> Generator[Token | Message, None, Reply]:
+    """``stream`` after a prompt's ids, which are read as they are, tools announced or not.
+
+    Args:
+        prompt: its last id is ``<|assistant|>``.
+        sample: which of the replies that ``replies`` gives to it.
+    """
+    exchange = _Exchange(encoder, list(prompt), sample)
     while exchange.finish_reason is None:
-        completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens)
-        before = len(exchange.messages)
-        exchange.take(completion, toolbox, engine.model.config.context)
-        yield from exchange.messages[before:]
+        completion = yield from engine.stream(exchange.read, sampling, max_tokens=max_tokens, sample=sample)
+        yield from exchange.turns(completion, toolbox, engine.model.config.context)
     return exchange.reply()
+
+
+def turn_of(encoder: ChatEncoder, ids: Sequence[int]) -> Message:
+    """The assistant's turn that ids write; control ids in the middle of it are no text."""
+    content, *calls = _texts(encoder, ids)
+    return Message("assistant", content, tuple(map(_call, calls)))
 
 
 class _Exchange:
@@ -124,25 +172,32 @@ class _Exchange:
 
     def take(self, completion: Completion, toolbox: Toolbox | None, context: int) -> None:
         """Take in a turn, and run what it calls."""
+        for _ in self.turns(completion, toolbox, context):
+            pass
+
+    def turns(self, completion: Completion, toolbox: Toolbox | None, context: int) -> Iterator[Message]:
+        """``take``, giving each turn as soon as it is whole: the assistant's before its calls are run."""
         ids = [token.id for token in completion.tokens]
-        content, *calls = _split(ids, self._encoder.call_id)
-        texts = [self._encoder.tokenizer.decode(self._plain(call)) for call in calls]
-        self.messages.append(
-            Message("assistant", self._encoder.tokenizer.decode(self._plain(content)), tuple(map(_call, texts)))
-        )
+        self.messages.append(turn_of(self._encoder, ids))
         self._add(ids if completion.ended_by is None else [*ids, completion.ended_by], written=True)
+        yield self.messages[-1]
+        _, *calls = _texts(self._encoder, ids)
         ended = completion.ended_by == self._encoder.end_id
-        if not (texts and ended and toolbox) or self._rounds == MAX_ROUNDS:
+        if not (calls and ended and toolbox) or self._rounds == MAX_ROUNDS:
             self.finish_reason = completion.finish_reason
             return
         self._rounds += 1
-        results = [Message("tool", toolbox.answer(text).content) for text in texts]
+        results = []
+        for text in calls:
+            results.append(Message("tool", toolbox.answer(text).content))
+            yield results[-1]
         self.messages += results
         # as in a prompt: the results, and the role of the turn to come
         self._add(self._encoder.prompt(results), written=False)
         if len(self.read) > context:
             self.messages.append(Message("assistant", ""))
             self.finish_reason = "length"
+            yield self.messages[-1]
 
     def reply(self) -> Reply:
         """The finished reply."""
@@ -153,20 +208,17 @@ class _Exchange:
         self._ids += ids
         self._written += [written] * len(ids)
 
-    def _plain(self, ids: list[int]) -> list[int]:
-        """Without control ids that a model may write in the middle of a turn."""
-        control = set(self._encoder.tokenizer.special_tokens.values())
-        return [id for id in ids if id not in control]
 
-
-def _split(ids: list[int], at: int) -> list[list[int]]:
+def _texts(encoder: ChatEncoder, ids: Sequence[int]) -> list[str]:
+    """A turn's content, and the text of each call after it."""
+    control = set(encoder.tokenizer.special_tokens.values())
     parts: list[list[int]] = [[]]
     for id in ids:
-        if id == at:
+        if id == encoder.call_id:
             parts.append([])
-        else:
+        elif id not in control:
             parts[-1].append(id)
-    return parts
+    return [encoder.tokenizer.decode(part) for part in parts]
 
 
 def _call(text: str) -> ToolCall:

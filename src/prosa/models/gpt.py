@@ -123,6 +123,7 @@ class GPT(nn.Module):
         cache: KVCache | None = None,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """What the model makes of each token before the head, after the final norm: (B, T, C).
 
@@ -133,6 +134,8 @@ class GPT(nn.Module):
                 within its document, with ``documents_BT``). Without a cache, positions say where a token stands but
                 not what it sees, which is always what stands before it in the row.
             documents_BT: document numbers, (B, T); a token sees its own document only. Not with a cache.
+            mask: what each token sees, (B, 1, T, T) bool, in place of all that stands before it; with positions and
+                without a cache. A row may then hold more tokens than the context has positions.
 
         Raises:
             UserError: the text is longer than the model's context.
@@ -140,9 +143,9 @@ class GPT(nn.Module):
         """
         tokens, start = ids_BT.shape[1], 0 if cache is None else cache.length
         length = start + tokens if positions_BT is None else int(positions_BT.max()) + 1
-        if max(length, tokens) > self.config.context:
-            raise too_long(max(length, tokens), self.config.context)
-        mask = None
+        longest = length if mask is not None else max(length, tokens)
+        if longest > self.config.context:
+            raise too_long(longest, self.config.context)
         if documents_BT is not None:
             if cache is not None:
                 raise ValueError("documents_BT cannot be used with a cache")

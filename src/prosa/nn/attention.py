@@ -37,6 +37,13 @@ def document_mask(documents_BT: Tensor) -> Tensor:
     return same & causal_mask(length, length, documents_BT.device)
 
 
+def branch_mask(branches_BT: Tensor) -> Tensor:
+    """(B, 1, T, T) bool: causal, and within the same branch or its stem (branch 0), which all branches go on from."""
+    seen = (branches_BT[:, None, :, None] == branches_BT[:, None, None, :]) | (branches_BT == 0)[:, None, None, :]
+    length = branches_BT.shape[1]
+    return seen & causal_mask(length, length, branches_BT.device)
+
+
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, scale: float | None = None) -> Tensor:
     """How much each query looks at each key, written out: (..., T, D), (..., S, D) -> (..., T, S), rows sum to 1.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-TRAININGS = ("train.", "sft.", "reward.", "dpo.")
+TRAININGS = ("train.", "sft.", "reward.", "dpo.", "rl.")
 """Parts of a recipe that are settings of a training."""
 SETTLED = {
     "steps": 0,

@@ -64,7 +64,7 @@ def generate(
             tr("--prompt has no text.", "--prompt não tem texto."),
             tr('For example: --prompt "Once upon a time"', 'Por exemplo: --prompt "Era uma vez"'),
         )
-    prompts = [unicodedata.normalize("NFC", _from_input() if text == "-" else text) for text in prompt]
+    prompts = [given_prompt(text) for text in prompt]
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, top_logprobs)
     loaded, tokenizer, _ = load(model)
     engine = Engine(loaded, tokenizer, device=device, precision=precision)
@@ -94,8 +94,9 @@ def generate(
     return [done]
 
 
-def _from_input() -> str:
-    """Standard input without its last line end, which ``echo`` adds."""
+def given_prompt(text: str) -> str:
+    """A prompt of the command line in NFC; ``-`` is standard input without its last line end, which ``echo`` adds."""
     from prosa.pipeline.tokenizer import given_text
 
-    return given_text(("-",)).removesuffix("\n").removesuffix("\r")
+    given = given_text(("-",)).removesuffix("\n").removesuffix("\r") if text == "-" else text
+    return unicodedata.normalize("NFC", given)

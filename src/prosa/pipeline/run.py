@@ -16,7 +16,7 @@ BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
-RECIPE, EVALUATION, REPORT = "recipe.yaml", "evaluation.json", "report.html"
+RECIPE, EVALUATION, GAINS, REPORT = "recipe.yaml", "evaluation.json", "gains.json", "report.html"
 
 
 def model_folder(spec: str) -> Path:

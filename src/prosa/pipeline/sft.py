@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prosa.align.demonstrations import TaskData, demonstrations
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, validator
+from prosa.core.errors import UserError
 from prosa.core.files import read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import say
@@ -32,6 +34,7 @@ class Configuration:
 
     model: str
     data: tuple[Path, ...]
+    tasks: TaskData
     sft: SftConfig
     lora: LoraConfig
 
@@ -39,7 +42,8 @@ class Configuration:
 def sft(
     model: str,
     *,
-    data: tuple[Path, ...],
+    data: tuple[Path, ...] = (),
+    tasks: TaskData = TaskData(),
     out: Path | None = None,
     sft: SftConfig = SftConfig(),
     lora: LoraConfig = LoraConfig(),
@@ -51,6 +55,7 @@ def sft(
     Args:
         model: A run (its base model, or its newest before this stage), run:stage, or a model folder.
         data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
+        tasks: Problems with verifiable answers, shown beside them.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
         sft: The training.
         lora: Adapters in place of training all weights; they go to sft/adapter, and merged to sft/ itself.
@@ -63,9 +68,17 @@ def sft(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
+    if not data and not tasks.names:
+        raise UserError(
+            tr("no conversations given.", "nenhuma conversa foi dada."),
+            tr(
+                "Give --data FILE, or --tasks.names TASK ...",
+                "Dê --data ARQUIVO, ou --tasks.names TAREFA ...",
+            ),
+        )
     start = start_of(model, (BASE,))
     source, folder = start.as_posix(), result_folder(model, start, out, SFT)
-    asked = Configuration(source, data, sft, lora)
+    asked = Configuration(source, data, tasks, sft, lora)
     if is_done(folder, asked, resume):
         return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
@@ -81,7 +94,8 @@ def sft(
     network.float()
     encoder, context = ChatEncoder(tokenizer), network.config.context
     problems = Problems()
-    records = Records.divided(list(read_conversations(data, problems)), problems, sft.held_out)
+    conversations = list(read_conversations(data, problems)) if data else []
+    records = Records.divided([*conversations, *demonstrations(tasks)], problems, sft.held_out)
 
     def batches(chosen: Sequence[Conversation], size: int = sft.batch_size) -> ConversationBatches:
         encoded = encoder.encode_batch([c.messages for c in chosen])
@@ -117,7 +131,10 @@ def sft(
         figures={
             "trained_parameters": trained,
             "epochs": result.steps / train.steps_per_epoch,
-            "data": records.figures(train.fit, measured.fit.conversations if measured else 0),
+            "data": {
+                **records.figures(train.fit, measured.fit.conversations if measured else 0),
+                "calls": sum(any(m.calls for m in c.messages) for c in records.learnt),
+            },
         },
     )
 

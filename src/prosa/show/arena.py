@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from prosa.core.language import number, tr
@@ -16,8 +17,21 @@ EXCERPT = 200  # characters of each
 
 def show_arena(found: Jsonable) -> None:
     """Two tables, then what has to be known to read them."""
-    plain, console = found.to_json(), new_console()
-    heads = [
+    print_arena(found.to_json(), new_console())
+
+
+def print_arena(plain: Mapping[str, Any], console: Console) -> None:
+    """The same, of the plain values of standings."""
+    rates = tr("Win rates (a tie is half a win)", "Taxas de vitória (empate vale meia)")
+    console.print(table(rates, rate_heads(), rate_rows(plain)))
+    console.print(table(tr("Ratings (mean 1,000)", "Pontuações (média 1.000)"), rating_heads(), rating_rows(plain)))
+    for line in _remarks(plain):
+        console.print(Text(line.translate(CONTROLS)), soft_wrap=True)
+
+
+def rate_heads() -> list[str]:
+    """What the columns of win rates are called."""
+    return [
         tr("model against model", "modelo contra modelo"),
         tr("wins", "vitórias"),
         tr("ties", "empates"),
@@ -27,10 +41,16 @@ def show_arena(found: Jsonable) -> None:
         tr("95% interval", "intervalo de 95%"),
         tr("better?", "melhor?"),
     ]
-    rates = [_rate(rate) for rate in plain["win_rates"]]
-    console.print(table(tr("Win rates (a tie is half a win)", "Taxas de vitória (empate vale meia)"), heads, rates))
-    elo = {rating["model"]: rating for rating in plain["elo"]}
-    heads = [
+
+
+def rate_rows(plain: Mapping[str, Any]) -> list[list[str]]:
+    """The win rates as cells."""
+    return [_rate(rate) for rate in plain["win_rates"]]
+
+
+def rating_heads() -> list[str]:
+    """What the columns of ratings are called."""
+    return [
         tr("model", "modelo"),
         "Bradley-Terry",
         tr("95% interval", "intervalo de 95%"),
@@ -38,10 +58,12 @@ def show_arena(found: Jsonable) -> None:
         tr("95% interval", "intervalo de 95%"),
         tr("comparisons", "comparações"),
     ]
-    ratings = [_rating(rating, elo[rating["model"]]) for rating in plain["bradley_terry"]]
-    console.print(table(tr("Ratings (mean 1,000)", "Pontuações (média 1.000)"), heads, ratings))
-    for line in _remarks(plain):
-        console.print(Text(line.translate(CONTROLS)), soft_wrap=True)
+
+
+def rating_rows(plain: Mapping[str, Any]) -> list[list[str]]:
+    """The ratings as cells, the best model first."""
+    elo = {rating["model"]: rating for rating in plain["elo"]}
+    return [_rating(rating, elo[rating["model"]]) for rating in plain["bradley_terry"]]
 
 
 def _rate(rate: Mapping[str, Any]) -> list[str]:

@@ -14,9 +14,21 @@ from typing import Any
 from prosa.core.errors import UserError
 from prosa.core.files import is_complete, read_json
 from prosa.core.language import tr
+from prosa.show.gains_form import is_gains
 
 HELD_OUT_CHARACTERS = 200_000  # enough to measure a tokenizer on; a report need not read a whole corpus
-PARTS = ("corpus", "tokenizer", "data", "base", "recipe.yaml", "evaluation.json", "metrics.jsonl", "config.json")
+STAGES = ("sft", "reward", "dpo", "rl")  # after base, in the order that they are made
+PARTS = (
+    "corpus",
+    "tokenizer",
+    "data",
+    "base",
+    *STAGES,
+    "recipe.yaml",
+    "evaluation.json",
+    "metrics.jsonl",
+    "config.json",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,17 @@ class Problem:
 
     file: str
     line: int | None = None
+
+
+@dataclass
+class StageData:
+    """A stage after base: what its training.json says, and its metrics.jsonl by kind, in order of step."""
+
+    figures: dict[str, Any] | None = None
+    train: list[dict[str, Any]] = field(default_factory=list)
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    complete: bool = False
 
 
 @dataclass
@@ -42,6 +65,8 @@ class RunData:
     validation: list[dict[str, Any]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     evaluation: dict[str, Any] | None = None
+    stages: dict[str, StageData] = field(default_factory=dict)  # those after base that there are
+    gains: dict[str, Any] | None = None  # gains.json
     environment: dict[str, Any] | None = None  # base/env.json
     recipe: str | None = None  # the resolved configuration, YAML text
     recipe_file: Path | None = None
@@ -95,14 +120,30 @@ def load_run(folder: Path) -> RunData:
             run.recipe = _text(run, path)
             run.recipe_file = path if run.recipe is not None else None
     run.complete = is_complete(base) and bool(run.model)
-    kinds = {"train": run.train, "validation": run.validation, "sample": run.samples}
-    for line in _lines(run, base / "metrics.jsonl"):
+    run.train, run.validation, run.samples = _metrics(run, base / "metrics.jsonl")
+    for name in STAGES:
+        if (folder / name).is_dir():
+            lines = _metrics(run, folder / name / "metrics.jsonl")
+            run.stages[name] = StageData(
+                _mapping(run, folder / name / "training.json"), *lines, is_complete(folder / name)
+            )
+    run.gains = _mapping(run, folder / "gains.json")
+    if run.gains is not None and not is_gains(run.gains):
+        _note(run, folder / "gains.json")
+        run.gains = None
+    return run
+
+
+def _metrics(run: RunData, path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines of a metrics.jsonl: training, validation, samples."""
+    kinds: dict[str, list[dict[str, Any]]] = {"train": [], "validation": [], "sample": []}
+    for line in _lines(run, path):
         kind = line.get("kind")
         if isinstance(kind, str) and kind in kinds and figure(line, "step") is not None:
             kinds[kind].append(line)
     for lines in kinds.values():
         lines.sort(key=lambda line: float(line["step"]))
-    return run
+    return kinds["train"], kinds["validation"], kinds["sample"]
 
 
 def _note(run: RunData, path: Path, line: int | None = None) -> None:

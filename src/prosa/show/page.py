@@ -10,8 +10,10 @@ from prosa.show.load import RunData
 from prosa.show.markup import Html, tag
 from prosa.show.parts import Figures
 from prosa.show.sections.corpus import corpus
+from prosa.show.sections.gains import answers, gains
 from prosa.show.sections.repeat import repeat
 from prosa.show.sections.result import headline, quality
+from prosa.show.sections.stages import stages
 from prosa.show.sections.training import samples, speed, training
 from prosa.show.sections.vocabulary import vocabulary
 from prosa.show.vocabulary import Vocabulary
@@ -71,10 +73,13 @@ def _main(run: RunData, found: Vocabulary | None, figures: Figures) -> Html:
         tag("h1", run.name),
         tag("p", tr("A language model made with Prosa", "Um modelo de linguagem feito com a Prosa"), class_="lead"),
         headline(run),
-        _contents(),
+        _contents(run),
         quality(run),
+        gains(run, figures),
+        answers(run),
         samples(run),
         training(run, figures),
+        *stages(run, figures),
         corpus(run),
         vocabulary(found),
         speed(run, figures),
@@ -83,11 +88,18 @@ def _main(run: RunData, found: Vocabulary | None, figures: Figures) -> Html:
     )
 
 
-def _contents() -> Html:
+def _contents(run: RunData) -> Html:
+    measured = {
+        "gains": tr("Gains", "Ganhos"),
+        "answers": tr("Answers", "Respostas"),
+    }
+    names = {"sft": "SFT", "reward": tr("Reward", "Recompensa"), "dpo": "DPO", "rl": "RL"}
     links = {
         "quality": tr("Quality", "Qualidade"),
+        **(measured if run.gains and run.gains["answers"] else {}),
         "samples": tr("Samples", "Amostras"),
         "training": tr("Training", "Treino"),
+        **{name: names[name] for name in run.stages},
         "corpus": "Corpus",
         "vocabulary": tr("Vocabulary", "Vocabulário"),
         "speed": tr("Speed", "Velocidade"),

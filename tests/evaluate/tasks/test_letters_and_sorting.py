@@ -45,7 +45,7 @@ def test_every_count_and_that_the_rule_is_told():
     told = 0
     for language in ("pt-BR", "en"):
         for p in TASKS["letter-count"].problems("train", seed=0, n=500, language=language):
-            letter = re.search(r'(?:letras? |letters? |Quantos )"(\w)"', p.prompt)[1]
+            letter = re.search(r'(?:[Ll]etras? |letters? |[Qq]uantos |aparece )"(\w)"', p.prompt)[1]
             word = next(w for w in re.findall(r"\w+", p.prompt) if w in pool(language) and f"word:{w}" == p.key)
             plain = word.translate(str.maketrans("áâãàéêíóôõúç", "aaaaeeiooouc"))
             assert int(p.answer) == sum(c == letter for c in plain)

@@ -18,6 +18,7 @@ from operator import add, mul, sub
 from prosa.core.language import Lang
 from prosa.evaluate.tasks.extract import same_number
 from prosa.evaluate.tasks.task import Question, Task, Wordings
+from prosa.tokenizers.chat import ToolCall
 
 _OPERATIONS = {"+": add, "-": sub, "*": mul}
 _SIGNS = {"+": "+", "-": "-", "*": "×"}
@@ -35,6 +36,17 @@ _WORDINGS = {
                 "Qual é o resultado de {words}?",
                 "Resolva a conta {tight}.",
                 "Diga quanto são {words}.",
+                "{expression}",
+                "Some, subtraia ou multiplique: {expression}",
+                "Conta: {tight}. Resultado?",
+                "Preciso do resultado de {expression}.",
+                "Me ajude com esta conta: {tight}",
+                "{words} dá quanto?",
+                "Qual o total de {words}?",
+                "Efetue {tight}.",
+                "Responda: {expression} = ?",
+                "Você sabe quanto é {words}?",
+                "Na minha lição está {tight}. Qual é a resposta?",
             ),
             "en": (
                 "How much is {expression}?",
@@ -69,7 +81,7 @@ def _pair(digits: int, operation: str) -> Task:
             "tight": f"{a}{operation}{b}",
         }
         key = f"arithmetic:{min(a, b)}{operation}{max(a, b)}"
-        return Question(key, fields, str(_OPERATIONS[operation](a, b)))
+        return Question(key, fields, str(_OPERATIONS[operation](a, b)), call=_calculate(fields["tight"]))
 
     name = f"{digits}D{'x' if operation == '*' else operation}"
     return Task(name, lambda _: limit**2, question, same_number, _WORDINGS)
@@ -94,7 +106,11 @@ def _composite(i: int, language: Lang) -> Question:
     elif inner != "-":
         key = f"arithmetic:{a}{outer}({min(b, c)}{inner}{max(b, c)})"
     answer = _OPERATIONS[outer](a, _OPERATIONS[inner](b, c))
-    return Question(key, fields, str(answer))
+    return Question(key, fields, str(answer), call=_calculate(tight))
+
+
+def _calculate(expression: str) -> ToolCall:
+    return ToolCall("calculator", {"expression": expression})
 
 
 ARITHMETIC = (

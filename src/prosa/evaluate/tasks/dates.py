@@ -13,6 +13,7 @@ from prosa.core.language import Lang
 from prosa.evaluate.tasks.extract import chosen, same_number, same_text
 from prosa.evaluate.tasks.problem import Problem
 from prosa.evaluate.tasks.task import Question, Task, Wordings
+from prosa.tokenizers.chat import ToolCall
 
 _FIRST, _LAST = date(1900, 1, 1), date(2099, 12, 31)
 _DAYS = (_LAST - _FIRST).days + 1
@@ -81,7 +82,8 @@ def _weekday(i: int, language: Lang) -> Question:
     day = _FIRST + timedelta(i)
     name = WEEKDAYS[language][day.weekday()]
     short = (name.removesuffix("-feira"), name.replace("-", " ")) if name.endswith("-feira") else ()
-    return Question(f"weekday:{day}", {"date": written(day, language)}, name, short)
+    call = ToolCall("day_of_week", {"date": written(day, language)})
+    return Question(f"weekday:{day}", {"date": written(day, language)}, name, short, call)
 
 
 def _span(i: int, language: Lang) -> tuple[date, date, int]:
@@ -92,15 +94,16 @@ def _span(i: int, language: Lang) -> tuple[date, date, int]:
 
 def _between(i: int, language: Lang) -> Question:
     first, last, days = _span(i, language)
-    return Question(
-        f"days:{first}:{last}", {"first": written(first, language), "last": written(last, language)}, str(days)
-    )
+    fields = {"first": written(first, language), "last": written(last, language)}
+    call = ToolCall("days_between", {"start": fields["first"], "end": fields["last"]})
+    return Question(f"days:{first}:{last}", fields, str(days), call=call)
 
 
 def _later(i: int, language: Lang) -> Question:
     first, last, days = _span(i, language)
     fields = {"first": written(first, language), "days": str(days)}
-    return Question(f"days:{first}:{last}", fields, written(last, language), (in_full(last, language),))
+    call = ToolCall("add_to_date", {"date": fields["first"], "days": days})
+    return Question(f"days:{first}:{last}", fields, written(last, language), (in_full(last, language),), call)
 
 
 def _same_date(problem: Problem, reply: str) -> bool:
@@ -119,6 +122,12 @@ _WEEKDAY_WORDINGS = {
                 "Que dia da semana é {date}?",
                 "Diga o dia da semana de {date}.",
                 "Em que dia da semana cai {date}?",
+                "{date} é que dia?",
+                "Dia da semana de {date}:",
+                "Qual dia da semana foi ou será {date}?",
+                "Em {date}, que dia da semana é?",
+                "Segunda, terça, quarta...? Diga o de {date}.",
+                "Preciso saber o dia da semana de {date}.",
             ),
             "en": ("What day of the week is {date}?", "Tell the day of the week of {date}."),
         },
@@ -134,6 +143,11 @@ _BETWEEN_WORDINGS = {
             "pt-BR": (
                 "Quantos dias passam de {first} até {last}?",
                 "Conte os dias de {first} a {last}, sem contar o primeiro.",
+                "De {first} a {last} são quantos dias?",
+                "Dias entre {first} e {last}:",
+                "Quantos dias há de {first} até {last}?",
+                "Começa em {first} e termina em {last}. Quantos dias dura?",
+                "Faltam quantos dias de {first} para {last}?",
                 "Hoje é {first}. Daqui a quantos dias é {last}?",
             ),
             "en": (
@@ -159,6 +173,10 @@ _LATER_WORDINGS = {
             "pt-BR": (
                 "Que data é {days} dias depois de {first}?",
                 "Some {days} dias a {first}. Que data dá?",
+                "{first} mais {days} dias:",
+                "Qual é a data {days} dias após {first}?",
+                "Conte {days} dias a partir de {first}. Em que data cai?",
+                "Daqui a {days} dias, contando de {first}, que data será?",
                 "Hoje é {first}. Que data será daqui a {days} dias?",
             ),
             "en": (

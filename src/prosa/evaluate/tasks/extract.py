@@ -65,6 +65,13 @@ def final_number(reply: str, language: Lang) -> Decimal | None:
     return -value if value is not None and found["sign"] else value
 
 
+def whole_number(text: str, language: Lang) -> Decimal | None:
+    """The number that the whole text is; None where it is anything else."""
+    found = _NUMBER.fullmatch(text.strip())
+    value = None if found is None else _read(found["digits"], language)
+    return -value if found is not None and value is not None and found["sign"] else value
+
+
 def _read(digits: str, language: Lang) -> Decimal | None:
     other: Lang = "en" if language == "pt-BR" else "pt-BR"
     if _GROUPED[language].fullmatch(digits):

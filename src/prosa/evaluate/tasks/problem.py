@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prosa.core.language import Lang
+from prosa.tokenizers.chat import ToolCall
 
 Split = Literal["train", "test"]
 
@@ -27,6 +28,7 @@ class Problem:
         task: the task's name in the registry.
         key: what is held out together.
         accepted: further right answers, where there are several.
+        call: the call of a built-in tool that finds the answer, where there is one.
     """
 
     task: str
@@ -36,6 +38,7 @@ class Problem:
     split: Split
     key: str
     accepted: tuple[str, ...] = ()
+    call: ToolCall | None = None
 
 
 def split_of(key: str) -> Split:

@@ -1,6 +1,8 @@
-"""All tasks by name."""
+"""All tasks by name, and groups of them."""
 
-from prosa.core.errors import unknown
+from collections.abc import Iterable
+
+from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 from prosa.evaluate.tasks.arithmetic import ARITHMETIC
 from prosa.evaluate.tasks.comprehension import COMPREHENSION
@@ -32,6 +34,17 @@ TASKS: dict[str, Task] = {
     )
 }
 
+ALL = "all"
+GROUPS: dict[str, tuple[str, ...]] = {
+    "arithmetic": tuple(task.name for task in ARITHMETIC),
+    "letters": tuple(task.name for task in LETTERS),
+    "sorting": tuple(task.name for task in SORTING),
+    "dates": tuple(task.name for task in DATES),
+    "number-words": tuple(task.name for task in NUMBER_WORDS),
+    "suites": tuple(task.name for task in (*SUITES, *INVENTIONS)),
+    ALL: tuple(TASKS),
+}
+
 
 def find_task(name: str) -> Task:
     """The task with this name.
@@ -42,3 +55,24 @@ def find_task(name: str) -> Task:
     if name not in TASKS:
         raise unknown(tr("task", "tarefa"), name, TASKS)
     return TASKS[name]
+
+
+def find_tasks(names: Iterable[str]) -> list[Task]:
+    """The tasks of names and groups, given one by one or with commas between, each once.
+
+    Raises:
+        UserError: no name at all, or one that is no task and no group; the error suggests the nearest.
+    """
+    asked = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    found: dict[str, Task] = {}
+    for name in asked:
+        if name not in TASKS and name not in GROUPS:
+            raise unknown(tr("task", "tarefa"), name, [*TASKS, *GROUPS])
+        for member in GROUPS.get(name, (name,)):
+            found[member] = TASKS[member]
+    if not found:
+        raise UserError(
+            tr("no task is named.", "nenhuma tarefa foi dada."),
+            tr("There are: ", "Existem: ") + ", ".join(sorted([*TASKS, *GROUPS])),
+        )
+    return list(found.values())

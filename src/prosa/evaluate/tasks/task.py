@@ -13,6 +13,7 @@ from random import Random
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import Lang, number, tr
 from prosa.evaluate.tasks.problem import Problem, Split, split_of
+from prosa.tokenizers.chat import ToolCall
 
 ENDLESS = 2**48  # the size of a space whose question i is drawn with ``Random(i)``
 
@@ -26,12 +27,14 @@ class Question:
         fields: what the wordings' ``{names}`` stand for; equal fields are the same question.
         answer: the right answer.
         accepted: further right answers.
+        call: the call of a built-in tool that finds the answer, where there is one.
     """
 
     key: str
     fields: Mapping[str, str]
     answer: str
     accepted: tuple[str, ...] = ()
+    call: ToolCall | None = None
 
 
 Templates = Mapping[Lang, tuple[str, ...]]
@@ -90,14 +93,12 @@ class Task:
         Raises:
             UserError: no such wording, language or side; or, on reaching it, the end of the distinct test problems.
         """
-        templates = self._templates(split, language, wording)
+        worded = self._worded(split, seed, n, language, self._templates(split, language, wording))
 
-        def worded() -> Iterator[Problem]:
-            random = Random(f"{self.name}/{split}/{seed}/wording")
+        def counted() -> Iterator[Problem]:
             found = 0
-            for q in islice(self._questions(split, seed, language), n):
-                prompt = random.choice(templates).format(**q.fields)
-                yield Problem(self.name, prompt, q.answer, language, split, q.key, q.accepted)
+            for problem in worded:
+                yield problem
                 found += 1
             if found < n:
                 raise UserError(
@@ -109,7 +110,21 @@ class Task:
                     tr("Ask for no more than there are.", "Peça no máximo os que existem."),
                 )
 
-        return worded()
+        return counted()
+
+    def up_to(self, n: int, *, seed: int, language: Lang = "pt-BR", wording: str = "own") -> list[Problem]:
+        """The first ``n`` test problems of ``problems``, or all where there are fewer.
+
+        Raises:
+            UserError: no such wording or language.
+        """
+        return list(self._worded("test", seed, n, language, self._templates("test", language, wording)))
+
+    def _worded(self, split: Split, seed: int, n: int, language: Lang, templates: tuple[str, ...]) -> Iterator[Problem]:
+        random = Random(f"{self.name}/{split}/{seed}/wording")
+        for q in islice(self._questions(split, seed, language), n):
+            prompt = random.choice(templates).format(**q.fields)
+            yield Problem(self.name, prompt, q.answer, language, split, q.key, q.accepted, q.call)
 
     def _templates(self, split: Split, language: Lang, wording: str) -> tuple[str, ...]:
         if wording not in self.wordings:

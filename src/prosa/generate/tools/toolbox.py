@@ -49,6 +49,12 @@ class Toolbox:
         """The tools as an OpenAI request has them."""
         return [tool.schema for tool in self._tools.values()]
 
+    @property
+    def announcement(self) -> str:
+        """What a system turn tells the model of its tools: their names and parameters, a line each."""
+        parameters = {tool.name: ", ".join(tool.arguments.schema["properties"]) for tool in self._tools.values()}
+        return "\n".join(f"{name}({names})" for name, names in parameters.items())
+
     def run(self, call: ToolCall) -> ToolResult:
         """Run a call. Whatever is wrong with it or happens in it is an error result."""
         tool = self._tools.get(call.name)

@@ -155,10 +155,13 @@ def loss_at(run: RunData, step: float) -> float | None:
 
 def _sample(line: dict[str, Any]) -> Html:
     prompt, text = str(line.get("prompt") or ""), line["text"]
-    text = text.removeprefix(prompt)
-    if len(text) > SAMPLE:
-        text = text[:SAMPLE] + "…"
+    text = sample_text(text.removeprefix(prompt))
     return tag("p", prompt and tag("span", prompt, class_="prompt"), text, class_="sample")
+
+
+def sample_text(text: str) -> str:
+    """What a model wrote, cut where it is long."""
+    return text if len(text) <= SAMPLE else text[:SAMPLE] + "…"
 
 
 def speed(run: RunData, figures: Figures) -> Html:

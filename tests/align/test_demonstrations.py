@@ -1,0 +1,67 @@
+"""Conversations made of problems: right, of the training side, and with tools that give the answer."""
+
+import pytest
+
+from prosa.align.demonstrations import TaskData, demonstrations
+from prosa.core.errors import UserError
+from prosa.data.conversations import check_turns
+from prosa.evaluate.tasks.registry import TASKS, find_task
+from prosa.generate.tools import Toolbox, builtin_tools
+
+LEARNT = tuple(name for name, task in TASKS.items() if not task.test_only)
+
+
+def test_every_task_is_shown_with_answers_that_are_right():
+    for name in LEARNT:
+        task = find_task(name)
+        shown = demonstrations(TaskData((name,), problems=20, languages=("pt-BR", "en"), tools=True))
+        assert len(shown) == 20 * len(task.languages)
+        problems = {
+            problem.prompt: problem
+            for language in task.languages
+            for wording in ("own", "bare")
+            if wording in task.wordings
+            for seed in (0, 1)
+            for problem in task.problems("train", seed=seed, n=20, language=language, wording=wording)
+        }
+        for conversation in shown:
+            check_turns(conversation.messages)
+            asked = next(m.content for m in conversation.messages if m.role == "user")
+            assert task.check(problems[asked], conversation.messages[-1].content)
+
+
+@pytest.mark.parametrize("name", ["3D-", "2Dx", "1DC", "weekday", "days-between", "date-after"])
+def test_the_tool_gives_the_answer(name):
+    task = find_task(name)
+    for language in task.languages:
+        toolbox = Toolbox(builtin_tools("en" if language == "en" else "pt"))
+        for problem in task.problems("test", seed=3, n=100, language=language):
+            assert task.check(problem, toolbox.run(problem.call).content), problem
+
+
+def test_half_are_shown_with_a_tool_that_is_announced():
+    shown = demonstrations(TaskData(("5D+", "plurals"), problems=400, tools=True))
+    with_tool = [c.messages for c in shown if c.messages[0].role == "system"]
+    assert 160 < len(with_tool) < 240
+    for system, asked, call, result, answer in with_tool:
+        assert "calculator(expression)" in system.content.splitlines()
+        assert call.calls[0].arguments["expression"].replace("+", "") in "".join(filter(str.isdigit, asked.content))
+        assert result.content == answer.content
+    assert len({messages[0].content for messages in with_tool}) == 16  # any of the four others, or not
+    assert all(len(c.messages) == 2 for c in demonstrations(TaskData(("5D+",), problems=50)))
+
+
+def test_the_same_seed_shows_the_same_and_fewer_are_the_beginning_of_more():
+    many = demonstrations(TaskData(("3D+",), problems=100, tools=True))
+    assert demonstrations(TaskData(("3D+",), problems=37, tools=True)) == many[:37]
+    assert demonstrations(TaskData(("3D+",), problems=37, tools=True, seed=1)) != many[:37]
+
+
+def test_what_cannot_be_shown():
+    with pytest.raises(UserError, match="unknown task: 'plural'") as error:
+        TaskData(("plural",))
+    assert "plurals" in str(error.value) + error.value.hint
+    with pytest.raises(UserError, match=r"tasks\.problems is 0"):
+        TaskData(problems=0)
+    with pytest.raises(UserError, match="for testing only"):
+        demonstrations(TaskData(("cloze",)))
