@@ -5,6 +5,7 @@
 The same head and loop as a reward model's, from a trained model or from random weights.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ class Classifier:
         from prosa.data.labelled_batches import encode_texts
 
         labels, context = self.network.config.labels, self.network.config.context
-        encoded = encode_texts(self.tokenizer, texts)
+        encoded = encode_texts(self.tokenizer, [unicodedata.normalize("NFC", text) for text in texts])
         if not all(len(ids) for ids in encoded):
             raise UserError(tr("an empty text has no class.", "um texto vazio não tem classe."))
         logits = score_sequences(self.network, [ids[:context].tolist() for ids in encoded])

@@ -35,7 +35,7 @@ def score_sequences(network: ScoredGPT, sequences: Sequence[Sequence[int]]) -> T
     """
     if not all(len(ids) for ids in sequences):
         raise ValueError("an empty sequence has no last token")
-    device = network.score.weight.device
+    device = next(network.parameters()).device
     found = torch.zeros(len(sequences), len(network.config.labels))
     order = sorted(range(len(sequences)), key=lambda n: len(sequences[n]), reverse=True)
     while order:

@@ -19,6 +19,8 @@ COMMANDS = {
     "chat": ("chat", "talk with a model in the terminal"),
     "reward": ("reward", "preferences -> a model that scores answers"),
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
+    "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
+    "classify": ("classify", "which class a text is of"),
     "evaluate": ("evaluate", "loss, perplexity and bits per byte on held-out text, beside n-gram baselines"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "generate": ("generate", "continue a prompt"),
@@ -50,7 +52,8 @@ def usage() -> str:
         "usage: prosa COMMAND ...",
         "",
     ]
-    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    width = max(map(len, COMMANDS))
+    lines += [f"  {name:<{width}} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(lines) + "\n" + EPILOG
 
 

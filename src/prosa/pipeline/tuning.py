@@ -16,6 +16,8 @@ from prosa.data.division import Asked, divide
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, claim_stage
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from prosa.models.gpt import GPT
     from prosa.tokenizers.protocol import Tokenizer
     from prosa.train.loop import TrainResult
@@ -122,7 +124,7 @@ def begin(
         write_json(folder / "env.json", environment())
 
 
-def adapted(network: "GPT", lora: LoraConfig) -> int:
+def adapted(network: "nn.Module", lora: LoraConfig) -> int:
     """Give the model its adapters where they are asked for; how many parameters will be trained."""
     from prosa.align.lora import add_adapters
 
