@@ -20,7 +20,7 @@ from prosa.data.labelled import Columns, Labelled, read_labelled, split
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.run import CLASSIFIER, load, model_folder
 from prosa.pipeline.stage import TRAINING, Resume, check_same_start, check_wishes, is_done, settled
-from prosa.pipeline.tuning import Tuned, adapted, begin, complete
+from prosa.pipeline.tuning import Tuned, adapted, begin, complete, some
 from prosa.tokenizers.config import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def train_classifier(
         return LabelledBatches(encoded, numbers, context=context, batch_size=classify.batch_size, seed=classify.seed)
 
     train = batches(learnt)
-    measured = batches(held_out) if held_out else None
+    measured = batches(some(held_out)) if held_out else None
     _tell(texts, problems.count, labels, train.fit, context)
     begin(folder, asked, resume, force=force, inputs=data, later=())
     network = ScoredGPT(backbone.float(), labels)
@@ -193,11 +193,13 @@ def _labels(texts: Sequence[Labelled]) -> list[str]:
     """The classes, in alphabetical order."""
     labels = sorted({item.label for item in texts})
     if not 2 <= len(labels) <= MOST_CLASSES:
-        some, n = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else ""), number(len(labels))
+        names = [" ".join(label.split()) for label in labels[:5]]
+        shown = ", ".join(name if len(name) <= 20 else name[:19] + "…" for name in names)
+        shown, n = shown + (", …" if len(labels) > 5 else ""), number(len(labels))
         raise UserError(
             tr(
-                f"different labels: {n} ({some}). A classifier needs 2 to {number(MOST_CLASSES)}.",
-                f"rótulos diferentes: {n} ({some}). Um classificador precisa de 2 a {number(MOST_CLASSES)}.",
+                f"different labels: {n} ({shown}). A classifier needs 2 to {number(MOST_CLASSES)}.",
+                f"rótulos diferentes: {n} ({shown}). Um classificador precisa de 2 a {number(MOST_CLASSES)}.",
             ),
             tr("Name the column with --columns.label.", "Diga qual é a coluna com --columns.label."),
         )

@@ -76,8 +76,7 @@ class Records(Generic[A]):
     @property
     def to_measure(self) -> list[A]:
         """Those of the held out to measure on: all, or some from everywhere among them."""
-        n = min(len(self.held_out), MEASURED)
-        return [self.held_out[i * len(self.held_out) // n] for i in range(n)]
+        return some(self.held_out)
 
     def figures(self, fit: Any, measured: int) -> dict[str, Any]:
         """How many there are of what.
@@ -94,6 +93,12 @@ class Records(Generic[A]):
             "measured": measured,
             **asdict(fit),
         }
+
+
+def some(items: Sequence[T]) -> list[T]:
+    """All items, or ``MEASURED`` from everywhere among them."""
+    n = min(len(items), MEASURED)
+    return [items[i * len(items) // n] for i in range(n)]
 
 
 def or_none(batches: Callable[[Sequence[A]], T], records: Sequence[A]) -> T | None:
