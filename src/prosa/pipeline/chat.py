@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prosa.tokenizers.chat import ChatEncoder
     from prosa.tokenizers.protocol import Tokenizer
 
-TOOLS_SHARE = 4
+TOOLS_SHARE = 2
 """The tools that come with Prosa are not announced where that takes more than one part in so many of the context."""
 
 
