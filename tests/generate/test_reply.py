@@ -5,7 +5,7 @@ from tiny_generation import byte_level, random_model
 
 from prosa.generate.completion import Completion, Token
 from prosa.generate.engine import Engine
-from prosa.generate.reply import MAX_ROUNDS, _Exchange, announced, replies, stream, stream_after, unannounced
+from prosa.generate.reply import MAX_ROUNDS, _Exchange, announced, replies, stream, unannounced
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox, ToolCall, builtin_tools
 from prosa.tokenizers.chat import ChatEncoder, Message
@@ -98,7 +98,7 @@ def test_streamed_and_batched_are_the_same_and_samples_differ():
     parts = []
 
     def consume():
-        parts.append((yield from stream(engine, ENCODER, talks[1], sampling, max_tokens=20)))
+        parts.append((yield from stream(engine, ENCODER, ENCODER.prompt(talks[1]), sampling, max_tokens=20)))
 
     tokens = [item for item in consume() if isinstance(item, Token)]
     assert parts == [made[3]]
@@ -114,7 +114,7 @@ def test_a_sample_is_streamed_too():
 
     def consume():
         prompt = ENCODER.prompt(ASKED)
-        parts.append((yield from stream_after(engine, ENCODER, prompt, Sampling(seed=5), max_tokens=20, sample=2)))
+        parts.append((yield from stream(engine, ENCODER, prompt, Sampling(seed=5), max_tokens=20, sample=2)))
 
     assert list(consume())
     assert parts == [made[2]]

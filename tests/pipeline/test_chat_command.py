@@ -309,7 +309,7 @@ def test_views(capsys, chat_run):
     here = talk("/tools", "a", "/tokens", answers=("1",), toolbox=Toolbox(builtin_tools("pt")), system="S")
     out, err = capsys.readouterr()
     assert "  calculator(expression)" in out
-    assert "Exact arithmetic." in out
+    assert "Aritmética exata." in out
     assert "<|user|>[a]<|end|>" in out
     assert f"{len(here.session.reads())} tokens of the context's 400 (" in err
     talk("/tools")

@@ -107,9 +107,12 @@ def add_stages(folder: Path) -> Path:
             "clip_fraction": 0.05 + abs(noise.gauss(0, 0.02)), "generating": 0.62, "seconds": step * 0.9,
         })  # fmt: skip
         if step % 25 == 0:
-            lines.append({"kind": "validation", "step": step, "right": round(200 * (0.5 + 0.38 * done)), "n": 200})
+            lines.append(
+                {"kind": "validation", "step": step, "right": round(200 * (0.5 + 0.38 * done)) / 200, "n": 200}
+            )
     lines.append({"kind": "sample", "step": 200, "prompt": "2 + 2?", "text": "4"})
-    write("rl", {"steps": 200, "seconds": 180.0}, lines)
+    prompts = {"sources": ["plurals"], "bad": 1, "problems": ["perguntas.jsonl:3: not JSON"]}
+    write("rl", {"steps": 200, "seconds": 180.0, "prompts": prompts}, lines)
     (folder / "gains.json").write_text(json.dumps(gains_json(), ensure_ascii=False), encoding="utf-8")
     return folder
 

@@ -91,14 +91,17 @@ def test_figures_are_those_of_the_files(staged: Path) -> None:
         ("Correlation of reward and length: 0.21", "Correlação entre recompensa e comprimento: 0,21"),
         ("62.0%of the time", "62,0%do tempo"),
         ("falas.jsonl:7: neither 'messages' nor <b>x</b>", "falas.jsonl:7: neither 'messages' nor <b>x</b>"),
+        ("perguntas.jsonl:3: not JSON", "perguntas.jsonl:3: not JSON"),
         ("Qual é o plural de cão? → cães", "Qual é o plural de cão? → cães"),
     ):
         assert en in page.text["en"], en
         assert pt in page.text["pt-BR"], pt
     last = [json.loads(line) for line in (staged / "rl/metrics.jsonl").read_text("utf-8").splitlines()]
     right = [line["right"] for line in last if line["kind"] == "validation"]
-    low, high = wilson(right[-1], 200)
-    told = f"from {right[0] / 2:.1f}% to {right[-1] / 2:.1f}% (95% interval {100 * low:.1f}% to {100 * high:.1f}%, 200"
+    low, high = wilson(round(200 * right[-1]), 200)
+    told = (
+        f"from {100 * right[0]:.1f}% to {100 * right[-1]:.1f}% (95% interval {100 * low:.1f}% to {100 * high:.1f}%, 200"
+    )
     assert told in page.text["en"]
 
 

@@ -52,8 +52,8 @@ class Scored:
         encoder = self._model.encoder
         ends = {encoder.end_id, encoder.tokenizer.end_of_text}
         sequences = []
-        for prompt, reply in zip(asked, replies, strict=True):
-            ids = [*encoder.prompt(prompt.messages), *reply.ids]
+        for reply in replies:
+            ids = [*reply.prompt, *reply.ids]
             ids = ids[:-1] if ids[-1] in ends else ids
             sequences.append([*ids[: self._context - 1], encoder.end_id])
         return self._model.score_ids(sequences)

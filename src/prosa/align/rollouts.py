@@ -102,16 +102,16 @@ def roll_out(
         toolbox=toolbox,
     )
     asked = [prompt for prompt in prompts for _ in range(samples)]
-    return Rollouts(asked, made, as_batch([encoder.prompt(prompt.messages) for prompt in prompts], made))
+    return Rollouts(asked, made, as_batch(made, samples))
 
 
-def as_batch(prompts: Sequence[Sequence[int]], made: Sequence[Reply]) -> RolloutBatch:
-    """Prompts and the replies to them, as many to each and side by side, as tensors.
+def as_batch(made: Sequence[Reply], samples: int) -> RolloutBatch:
+    """Replies, ``samples`` to each prompt and side by side, as tensors with what they reply to.
 
     A reply is read up to the last token that the model wrote: what tools said after it taught nothing, and may not fit
     the context. That token itself is a target only.
     """
-    samples = len(made) // len(prompts)
+    prompts = [made[first].prompt for first in range(0, len(made), samples)]
     ends = [max(place for place, written in enumerate(reply.written, 1) if written) for reply in made]
     together = _together(prompts, ends, samples)
     table = [

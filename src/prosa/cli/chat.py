@@ -1,6 +1,7 @@
 """``prosa chat``."""
 
 import contextlib
+import functools
 import sys
 
 from prosa.cli.command import run
@@ -33,13 +34,19 @@ def read_line(prompt: str) -> str:
     Raises:
         EOFError: there is none.
     """
-    if hasattr(sys.stdin, "reconfigure"):  # what is not UTF-8 is refused where it can be told, not here
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    _prepare()
     if sys.stdin.isatty():
         if sys.stdout.isatty():
-            with contextlib.suppress(ImportError):  # Windows
-                import readline  # noqa: F401
             return input(prompt)
         sys.stderr.write(prompt)
         sys.stderr.flush()
     return input()
+
+
+@functools.cache
+def _prepare() -> None:
+    if hasattr(sys.stdin, "reconfigure"):  # what is not UTF-8 is refused where it can be told, not here
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        with contextlib.suppress(ImportError):  # Windows
+            import readline  # noqa: F401

@@ -30,7 +30,7 @@ REWARDED = 300  # prompts that the reward model judges
 VARIED, SAMPLES = 40, 4  # prompts that diversity is measured on, and samples of each
 
 Samples = dict[str, list[str]]
-Reward = Callable[[Sequence[Sequence[Message]]], Sequence[float]]
+Reward = Callable[[Sequence[Sequence[Message]]], Sequence[float | None]]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def gains_of(
 
     Args:
         stages: oldest first, asked the same exams.
-        reward: conversations to a score each, of the run's reward model.
+        reward: conversations to a score each, of the run's reward model; None for one that it cannot hold, whose
+            prompt that judge then leaves out.
     """
     at = {stage.name: stage for stage in stages}
     differences = [
@@ -183,8 +184,12 @@ def _arena(stages: Sequence[StageScores], seed: int, reward: Reward | None) -> d
         few = {id: prompts[id] for id in _drawn(stages, seed)[:REWARDED]}
         pairs = list(dict.fromkeys((few[id], answers[name][id]) for id in few for name in answers))
         scored = reward([[Message("user", prompt), Message("assistant", reply)] for prompt, reply in pairs])
-        score = dict(zip(pairs, scored, strict=True))
-        judges.append((ScoreJudge(lambda prompt, replies: [score[prompt, reply] for reply in replies]), few))
+        score = {pair: value for pair, value in zip(pairs, scored, strict=True) if value is not None}
+        held = {
+            id: prompt for id, prompt in few.items() if all((prompt, given[id]) in score for given in answers.values())
+        }
+        if held:
+            judges.append((ScoreJudge(lambda prompt, replies: [score[prompt, reply] for reply in replies]), held))
     return {judge.name: standings(hold_contest(judge, asked, answers), seed=seed) for judge, asked in judges}
 
 

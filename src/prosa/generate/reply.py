@@ -30,12 +30,14 @@ class Reply:
     """What came after a prompt.
 
     Attributes:
+        prompt: the ids that were read before, what is announced of tools among them.
         messages: the assistant's turn; with tools, theirs and its next in turns.
         ids: all of it after the prompt, whose last id is ``<|assistant|>``.
         written: which of ``ids`` the model wrote.
         finish_reason: of the last turn.
     """
 
+    prompt: tuple[int, ...]
     messages: tuple[Message, ...]
     ids: tuple[int, ...]
     written: tuple[bool, ...]
@@ -109,23 +111,6 @@ def replies(
 def stream(
     engine: Engine,
     encoder: ChatEncoder,
-    messages: Sequence[Message],
-    sampling: Sampling | None = None,
-    *,
-    max_tokens: int,
-    toolbox: Toolbox | None = None,
-) -> Generator[Token | Message, None, Reply]:
-    """Answer one conversation: its tokens as they come, and each turn (assistant's, tool's) when it is whole.
-
-    A token of id ``encoder.call_id`` begins a call, whose text follows. Arguments are those of ``replies``.
-    """
-    prompt = encoder.prompt(announced(messages, toolbox))
-    return stream_after(engine, encoder, prompt, sampling, max_tokens=max_tokens, toolbox=toolbox)
-
-
-def stream_after(
-    engine: Engine,
-    encoder: ChatEncoder,
     prompt: Sequence[int],
     sampling: Sampling | None = None,
     *,
@@ -133,10 +118,12 @@ def stream_after(
     sample: int = 0,
     toolbox: Toolbox | None = None,
 ) -> Generator[Token | Message, None, Reply]:
-    """``stream`` after a prompt's ids, which are read as they are, tools announced or not.
+    """Answer one prompt: its tokens as they come, and each turn (assistant's, tool's) when it is whole.
+
+    A token of id ``encoder.call_id`` begins a call, whose text follows. The other arguments are those of ``replies``.
 
     Args:
-        prompt: its last id is ``<|assistant|>``.
+        prompt: ids, read as they are: what is announced of tools is in them. The last is ``<|assistant|>``.
         sample: which of the replies that ``replies`` gives to it.
     """
     exchange = _Exchange(encoder, list(prompt), sample)
@@ -148,8 +135,7 @@ def stream_after(
 
 def turn_of(encoder: ChatEncoder, ids: Sequence[int]) -> Message:
     """The assistant's turn that ids write; control ids in the middle of it are no text."""
-    content, *calls = _texts(encoder, ids)
-    return Message("assistant", content, tuple(map(_call, calls)))
+    return _turn(*_texts(encoder, ids))
 
 
 class _Exchange:
@@ -178,10 +164,10 @@ class _Exchange:
     def turns(self, completion: Completion, toolbox: Toolbox | None, context: int) -> Iterator[Message]:
         """``take``, giving each turn as soon as it is whole: the assistant's before its calls are run."""
         ids = [token.id for token in completion.tokens]
-        self.messages.append(turn_of(self._encoder, ids))
+        content, *calls = _texts(self._encoder, ids)
+        self.messages.append(_turn(content, *calls))
         self._add(ids if completion.ended_by is None else [*ids, completion.ended_by], written=True)
         yield self.messages[-1]
-        _, *calls = _texts(self._encoder, ids)
         ended = completion.ended_by == self._encoder.end_id
         if not (calls and ended and toolbox) or self._rounds == MAX_ROUNDS:
             self.finish_reason = completion.finish_reason
@@ -202,7 +188,9 @@ class _Exchange:
     def reply(self) -> Reply:
         """The finished reply."""
         assert self.finish_reason is not None
-        return Reply(tuple(self.messages), tuple(self._ids), tuple(self._written), self.finish_reason)
+        return Reply(
+            tuple(self._prompt), tuple(self.messages), tuple(self._ids), tuple(self._written), self.finish_reason
+        )
 
     def _add(self, ids: list[int], *, written: bool) -> None:
         self._ids += ids
@@ -219,6 +207,10 @@ def _texts(encoder: ChatEncoder, ids: Sequence[int]) -> list[str]:
         elif id not in control:
             parts[-1].append(id)
     return [encoder.tokenizer.decode(part) for part in parts]
+
+
+def _turn(content: str, *calls: str) -> Message:
+    return Message("assistant", content, tuple(map(_call, calls)))
 
 
 def _call(text: str) -> ToolCall:

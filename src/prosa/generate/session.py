@@ -16,10 +16,11 @@ from prosa.core.language import number, tr
 from prosa.generate.completion import Token
 from prosa.generate.draft import Draft
 from prosa.generate.engine import Engine
-from prosa.generate.reply import Reply, announced, stream_after, unannounced
+from prosa.generate.reply import Reply, announced, stream, unannounced
 from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox
 from prosa.tokenizers.chat import ChatEncoder, Message
+from prosa.tokenizers.text import surrogate_error
 
 ROOM = 4
 """The answer has ``max_tokens`` of room, or one part in so many of the context where that is less."""
@@ -99,7 +100,7 @@ class Session:
 
     @system.setter
     def system(self, text: str) -> None:
-        text = unicodedata.normalize("NFC", text)
+        text = _said(text)
         head = self._head(text)
         if len(head) >= self.context:
             raise UserError(
@@ -138,7 +139,7 @@ class Session:
         Raises:
             UserError: at once: the question is longer than the context, or is no text.
         """
-        return self._answer(Message("user", unicodedata.normalize("NFC", text)), self.exchanges, 0)
+        return self._answer(Message("user", _said(text)), self.exchanges, 0)
 
     def retry(self) -> Answering:
         """``ask`` the last question again, for another of its answers; it takes the place of the old one.
@@ -223,7 +224,7 @@ class Session:
                 tr("Shorten it.", "Encurte-a."),
             )
         left_out = self._left_out(before, len(head) + len(asked))
-        items = stream_after(
+        items = stream(
             self.engine,
             self.encoder,
             [*head, *_joined(before[left_out:]), *asked],
@@ -264,6 +265,14 @@ class Session:
             return "stop"
         last = next((n for n, written in enumerate(reversed(reply.written)) if not written), len(reply.written))
         return "max_tokens" if last == self.max_tokens else "context"
+
+
+def _said(text: str) -> str:
+    """What a person says, in NFC."""
+    error = surrogate_error(text)
+    if error is not None:
+        raise error
+    return unicodedata.normalize("NFC", text)
 
 
 def _joined(exchanges: Sequence[Exchange]) -> list[int]:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 TOOLS_SHARE = 2
 """The tools that come with Prosa are not announced where that takes more than one part in so many of the context."""
 
+LEAST_CHARS = 50
+"""Of a tool's result, however small the context is."""
+
 
 @dataclass(frozen=True)
 class Chatted:
@@ -101,15 +104,17 @@ def chat(
     from prosa.generate.engine import Engine
     from prosa.generate.session import Session
     from prosa.generate.tools import Toolbox
+    from prosa.generate.tools.toolbox import MAX_CHARS
 
     if not no_tools:
         theirs = _with_ours(theirs, folder, encoder, network.config.context)
+    longest = min(MAX_CHARS, max(network.config.context // 2, LEAST_CHARS))  # a quarter of the context, about
     session = Session(
         Engine(network, tokenizer, device=device),
         encoder,
         sampling=sampling,
         max_tokens=max_tokens,
-        toolbox=Toolbox(theirs) if theirs else None,
+        toolbox=Toolbox(theirs, max_chars=longest) if theirs else None,
     )
     if before is not None and session.restore(before.messages):
         warn(

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prosa.align.dpo_config import DpoConfig
+from prosa.align.judged import JudgedData
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import answers
 from prosa.core.files import read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import progress, say, warn
 from prosa.corpus.problems import Problems
-from prosa.data.preferences import Ranking, read_rankings
+from prosa.data.preferences import Ranking
+from prosa.pipeline.preferences import check_preferences, preferences
 from prosa.pipeline.run import BASE, DPO, RL, SFT, load
 from prosa.pipeline.stage import (
     TRAINING,
@@ -39,6 +41,7 @@ class Configuration:
 
     model: str
     data: tuple[Path, ...]
+    tasks: JudgedData
     dpo: DpoConfig
     lora: LoraConfig
 
@@ -46,7 +49,8 @@ class Configuration:
 def dpo(
     model: str,
     *,
-    data: tuple[Path, ...],
+    data: tuple[Path, ...] = (),
+    tasks: JudgedData = JudgedData(),
     out: Path | None = None,
     dpo: DpoConfig = DpoConfig(),
     lora: LoraConfig = LoraConfig(),
@@ -59,6 +63,7 @@ def dpo(
         model: A run (its fine-tuned model, else its base model), run:stage, or a model folder.
         data: Preferences, JSONL, JSON or Parquet: "prompt" with "chosen" and "rejected", or with "responses", the best
             first and ties as lists; also Hugging Face's and LLaMA-Factory's forms.
+        tasks: Problems that the model answers several times, a checker judging: right above wrong.
         out: Run folder; the model goes to its dpo/ (default: the model's own run).
         dpo: The training.
         lora: Adapters in place of training all weights; they go to dpo/adapter, and merged to dpo/ itself.
@@ -71,9 +76,10 @@ def dpo(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
+    check_preferences(data, tasks)
     start = start_of(model, (SFT, BASE))
     source, folder = start.as_posix(), result_folder(model, start, out, DPO)
-    asked = Configuration(source, data, dpo, lora)
+    asked = Configuration(source, data, tasks, dpo, lora)
     if is_done(folder, asked, resume):
         return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
@@ -92,7 +98,8 @@ def dpo(
     network.float()
     encoder, context = ChatEncoder(tokenizer), network.config.context
     problems = Problems()
-    records = Records.divided(list(read_rankings(data, problems)), problems, dpo.held_out)
+    rankings = preferences(data, tasks, network, encoder, dpo.device, problems)
+    records = Records.divided(rankings, problems, dpo.held_out)
 
     def batches(chosen: Sequence[Ranking], size: int = dpo.batch_size) -> PreferenceBatches:
         encoded = encode_rankings(encoder, chosen)

@@ -1,5 +1,6 @@
 """``prosa gains``: what each stage of a run gained over the one before, on the same held-out problems."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prosa.core.config import read_yaml
@@ -8,11 +9,12 @@ from prosa.core.errors import UserError
 from prosa.core.files import is_complete, write_json
 from prosa.core.language import Lang, tr
 from prosa.core.progress import progress
-from prosa.evaluate.gains import Gains, StageScores, draw_samples, gains_of
+from prosa.evaluate.gains import Gains, Reward, StageScores, draw_samples, gains_of
 from prosa.evaluate.tasks.measure import measure
-from prosa.pipeline.run import BASE, GAINS, MODEL_STAGES
+from prosa.pipeline.run import BASE, GAINS, MODEL_STAGES, REWARD
 from prosa.pipeline.stage import RESOLVED
 from prosa.pipeline.tasks import exams_of, load_answerer, usual_prompting
+from prosa.tokenizers.chat import Message
 
 
 def gains(
@@ -60,9 +62,29 @@ def gains(
             drawn = draw_samples(answerer, exams, way, seed=seed) if name in (names[0], names[-1]) else {}
             before = None if name == names[0] else _before(run, name, names)
             stages.append(StageScores(name, before, answerer.form, scores, drawn))
-    found = gains_of(run.resolve().name, stages, seed=seed, language=language)
+    reward = scorer(run / REWARD, device) if is_complete(run / REWARD) and len(stages) > 1 else None
+    found = gains_of(run.resolve().name, stages, seed=seed, language=language, reward=reward)
     write_json(run / GAINS, found.to_json())
     return found
+
+
+def scorer(folder: Path, device: DeviceName = "auto") -> Reward:
+    """The reward model of a folder as a function of conversations; None for one longer than its context.
+
+    Raises:
+        UserError: as ``load_reward``.
+    """
+    from prosa.align.reward import load_reward
+
+    model = load_reward(folder, device=device)
+    context = model.network.config.backbone.context
+
+    def score(conversations: Sequence[Sequence[Message]]) -> list[float | None]:
+        encoded = [ids.ids.tolist() for ids in model.encoder.encode_batch(conversations)]
+        fitting = iter(model.score_ids([ids for ids in encoded if len(ids) <= context]))
+        return [next(fitting) if len(ids) <= context else None for ids in encoded]
+
+    return score
 
 
 def _stages(run: Path) -> list[str]:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from prosa.align.judged import JudgedData
 from prosa.align.reward import LABEL, PairwiseLoss, RewardConfig
 from prosa.align.reward_quality import quality, score_batches
 from prosa.core.files import read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import say
 from prosa.corpus.problems import Problems
-from prosa.data.preferences import Ranking, read_rankings
+from prosa.data.preferences import Ranking
+from prosa.pipeline.preferences import check_preferences, preferences
 from prosa.pipeline.run import BASE, REWARD, SFT, load
 from prosa.pipeline.stage import (
     TRAINING,
@@ -32,13 +34,15 @@ class Configuration:
 
     model: str
     data: tuple[Path, ...]
+    tasks: JudgedData
     reward: RewardConfig
 
 
 def reward(
     model: str,
     *,
-    data: tuple[Path, ...],
+    data: tuple[Path, ...] = (),
+    tasks: JudgedData = JudgedData(),
     out: Path | None = None,
     reward: RewardConfig = RewardConfig(),
     resume: Resume = "no",
@@ -50,6 +54,7 @@ def reward(
         model: A run (its sft, else its base model), run:stage, or a model folder.
         data: Preferences, JSONL, JSON or Parquet: {prompt, chosen, rejected}, or {prompt, responses: the best first,
             ties as lists}.
+        tasks: Problems that the model answers several times, a checker judging: right above wrong.
         out: Run folder; the model goes to its reward/ (default: the model's own run).
         reward: The training.
         resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
@@ -61,9 +66,10 @@ def reward(
         KeyboardInterrupt: after Ctrl-C, with a checkpoint saved.
     """
     check_wishes(resume, force)
+    check_preferences(data, tasks)
     start = start_of(model, (SFT, BASE))
     source, folder = start.as_posix(), result_folder(model, start, out, REWARD)
-    asked = Configuration(source, data, reward)
+    asked = Configuration(source, data, tasks, reward)
     if is_done(folder, asked, resume):
         return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
@@ -80,7 +86,8 @@ def reward(
     backbone, tokenizer, _ = load(source)
     encoder, context = ChatEncoder(tokenizer), backbone.config.context
     problems = Problems()
-    records = Records.divided(list(read_rankings(data, problems)), problems, reward.held_out)
+    rankings = preferences(data, tasks, backbone, encoder, reward.device, problems)
+    records = Records.divided(rankings, problems, reward.held_out)
 
     def batches(chosen: Sequence[Ranking], size: int = reward.batch_size) -> PreferenceBatches:
         encoded = encode_rankings(encoder, chosen)

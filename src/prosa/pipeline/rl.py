@@ -29,6 +29,7 @@ from prosa.pipeline.stage import (
 if TYPE_CHECKING:
     from prosa.align.prompts import Asked, Prompts
     from prosa.align.rewards import Reward
+    from prosa.generate.tools import Toolbox
     from prosa.tokenizers.chat import ChatEncoder
     from prosa.tokenizers.protocol import Tokenizer
 
@@ -117,9 +118,10 @@ def rl(
     import torch
 
     from prosa.align.grpo import Grpo
+    from prosa.align.iteration import World
     from prosa.align.policy import Writer
     from prosa.align.ppo import ActorCritic, Ppo
-    from prosa.align.rl import World, learn
+    from prosa.align.rl import learn
     from prosa.core.device import choose_device
     from prosa.core.environment import environment
     from prosa.generate.tools import Toolbox, builtin_tools
@@ -130,9 +132,9 @@ def rl(
     policy.float()
     encoder = ChatEncoder(tokenizer)
     problems = Problems()
-    prompts = _prompts(asked, encoder, policy.config.context, problems)
-    worth = _reward(asked, tokenizer, prompts)
     toolbox = Toolbox(builtin_tools("en" if languages[:1] == ("en",) else "pt")) if tools else None
+    prompts = _prompts(asked, encoder, policy.config.context, toolbox, problems)
+    worth = _reward(asked, tokenizer, prompts)
     claim_stage(folder, resume, force=force, inputs=list(data))
     if not (folder / RESOLVED).is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
@@ -201,15 +203,18 @@ def _reward_folder(given: Path | None, start: Path, folder: Path) -> str | None:
     return None
 
 
-def _prompts(asked: Configuration, encoder: "ChatEncoder", context: int, problems: Problems) -> "Prompts":
+def _prompts(
+    asked: Configuration, encoder: "ChatEncoder", context: int, toolbox: "Toolbox | None", problems: Problems
+) -> "Prompts":
     """What will be asked, and held out."""
     from prosa.align.prompts import FileSource, Prompts, Source, read_prompts, task_sources
     from prosa.evaluate.tasks.registry import find_task
+    from prosa.generate.reply import announced
 
     room = min(asked.rl.max_tokens, ROOM)
 
     def fits(prompt: "Asked") -> bool:
-        return len(encoder.prompt(prompt.messages)) + room <= context + 1
+        return len(encoder.prompt(announced(prompt.messages, toolbox))) + room <= context + 1
 
     tasks = [find_task(name) for name in dict.fromkeys(asked.tasks)]
     sources: list[Source] = task_sources(tasks, asked.languages, fits)

@@ -60,17 +60,12 @@ def reinforcement_plot(stage: StageData) -> go.Figure | None:
 
 def right_plot(stage: StageData) -> go.Figure | None:
     """The share of held-out problems that is answered right, with Wilson's intervals; by step."""
-    counted = [line for line in stage.validation if rights(line) is not None]
-    if not counted:
+    found = [(float(line["step"]), *right) for line in stage.validation if (right := right_share(line)) is not None]
+    if not found:
         return None
-    shares, below, above = [], [], []
-    for line in counted:
-        right, n = rights(line) or (0, 1)
-        low, high = wilson(right, n)
-        shares.append(100 * right / n)
-        below.append(100 * (right / n - low))
-        above.append(100 * (high - right / n))
-    steps = [float(line["step"]) for line in counted]
+    steps, shares = [step for step, *_ in found], [100 * share for _, share, *_ in found]
+    above = [100 * (high - share) for _, share, _, high, _ in found]
+    below = [100 * (share - low) for _, share, low, _, _ in found]
     plot = blank(tr("step", "passo"), tr("right, %", "acerto, %"))
     plot.add_trace(
         go.Scatter(
@@ -89,15 +84,18 @@ def right_plot(stage: StageData) -> go.Figure | None:
     return plot
 
 
-def rights(line: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Right answers and problems of a validation line, where they are counts that belong together."""
-    right, n = figure(line, "right"), figure(line, "n")
-    return (int(right), int(n)) if right is not None and n is not None and 0 <= right <= n and n >= 1 else None
+def right_share(line: Mapping[str, Any]) -> tuple[float, float, float, int] | None:
+    """The share of problems that a validation line calls right, its interval's ends, and how many there were."""
+    share, n = figure(line, "right"), figure(line, "n")
+    if share is None or n is None or not 0 <= share <= 1 or n < 1:
+        return None
+    return share, *wilson(round(share * n), int(n)), int(n)
 
 
 def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
     """How often the reward model is right, by how sure it is; on the dotted line it is as sure as it should be."""
     predicted = [100 * bin["predicted"] for bin in bins]
+    pairs = tr("pairs", "pares")
     observed = [100 * bin["observed"] for bin in bins]
     plot = blank(
         tr("confidence, % (predicted to be right)", "confiança, % (acerto previsto)"),
@@ -124,7 +122,8 @@ def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
                 [100 * bin["interval"][1] - y for bin, y in zip(bins, observed, strict=True)],
                 [y - 100 * bin["interval"][0] for bin, y in zip(bins, observed, strict=True)],
             ),
-            hovertemplate="%{y:.1f}%<extra></extra>",
+            customdata=[figure(bin, "n") for bin in bins],
+            hovertemplate="%{y:.1f}%, %{customdata} " + pairs + "<extra></extra>",
             showlegend=False,
         )
     )

@@ -50,7 +50,7 @@ def test_every_parameter_is_described():
 
 
 def test_the_calculators_schema():
-    assert builtin_tools("pt")[0].schema == {
+    assert builtin_tools("en")[0].schema == {
         "type": "function",
         "function": {
             "name": "calculator",
@@ -63,3 +63,10 @@ def test_the_calculators_schema():
             },
         },
     }
+
+
+def test_what_tools_do_is_told_in_their_language():
+    english, portuguese = builtin_tools("en"), builtin_tools("pt")
+    assert portuguese[0].description == "Aritmética exata."
+    assert [t.name for t in english] == [t.name for t in portuguese]
+    assert all(a.description != b.description for a, b in zip(english, portuguese, strict=True))

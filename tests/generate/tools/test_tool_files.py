@@ -1,10 +1,12 @@
 """A user's Python file as tools."""
 
+import sys
+
 import pytest
 
 from prosa.core.errors import UserError
 from prosa.core.language import speaking
-from prosa.generate.tools import from_file
+from prosa.generate.tools import Toolbox, ToolCall, from_file
 
 SHOP = '''
 """Tools of a shop."""
@@ -76,7 +78,8 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
         ("from os.path import join\n_f = 3\ndef _g(a: int): ...\nclass C: ...\n", "has no public functions"),
         ("def soma(a: int:\n", r"cannot run .*mine\.py: SyntaxError: .*line 1"),
         ("import no_such_module_here\n", "cannot run .*ModuleNotFoundError: No module named 'no_such_module_here'"),
-        ("1/0\n", "cannot run .*ZeroDivisionError: division by zero"),
+        ("1/0\n", r"cannot run .*mine\.py:1: ZeroDivisionError: division by zero"),
+        ("\ndef f():\n    1/0\n\nf()\n", r"cannot run .*mine\.py:3: ZeroDivisionError: division by zero"),
         ("import sys\nsys.exit(3)\n", "cannot run .*SystemExit: 3"),
         (
             "def a(x): ...\ndef b(y: set): ...\ndef c(z: int): ...\n",
@@ -106,3 +109,31 @@ def test_a_file_that_is_none(tmp_path):
         from_file(text)
     with speaking("pt-BR"), pytest.raises(UserError, match="não existe"):
         from_file(tmp_path / "none.py")
+
+
+def test_what_stands_beside_the_file_can_be_imported_also_when_a_tool_is_called(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (tmp_path / "beside_it.py").write_text("def half(x):\n    return x / 2\n")
+    (tmp_path / "later.py").write_text("third = 1 / 3\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('not the one that is meant')\n")
+    (tmp_path / "mine.py").write_text(
+        "import json\nfrom beside_it import half\n"
+        "def f(x: float) -> float:\n    return half(x)\ndef g() -> float:\n    import later\n    return later.third\n"
+    )
+    toolbox = Toolbox(from_file(tmp_path / "mine.py"))
+    assert toolbox.run(ToolCall("f", {"x": 3})).content == "1.5"
+    assert toolbox.run(ToolCall("g", {})).content == str(1 / 3)
+    toolbox.close()
+
+
+def test_what_the_file_prints_is_no_result(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text("print('loading')\ndef f() -> int:\n    return 1\n")
+    from_file(tmp_path / "mine.py")
+    assert capsys.readouterr() == ("", "loading\n")
+
+
+def test_a_helper_is_told_how_not_to_be_a_tool(tmp_path):
+    (tmp_path / "mine.py").write_text("def helper(x):\n    return x\ndef f() -> int:\n    return helper(1)\n")
+    with pytest.raises(UserError, match="helper cannot be a tool: x has no annotation") as error:
+        from_file(tmp_path / "mine.py")
+    assert "begins with _" in error.value.hint

@@ -384,3 +384,23 @@ def test_a_process_that_cannot_start_is_the_users_to_know(spawning, tmp_path, ca
     path.unlink()
     with pytest.raises(UserError, match="the process in which tools run did not start"):
         toolbox.run(ToolCall("soma", {"a": 1}))
+
+
+def test_a_tool_may_compute_with_torch_whatever_was_computed_before():
+    """A fork has none of the threads that torch has started, and must not wait for them."""
+    code = """
+import torch
+from prosa.generate.tools import Toolbox, ToolCall, from_function
+
+def total() -> float:
+    return float((torch.ones(500, 500) @ torch.ones(500, 500)).sum())
+
+torch.set_num_threads(2)
+total()
+(torch.ones(10**6) * 2).sum()
+print(Toolbox([from_function(total)], timeout=20).run(ToolCall("total", {})).content)
+"""
+    if run.START != "fork":
+        pytest.skip("only a fork")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert found.stdout == "125000000.0\n", found.stderr

@@ -2,11 +2,20 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 
 from prosa.generate.tools import dates
 from prosa.generate.tools.calculator import calculate
 from prosa.generate.tools.functions import Tool, from_function
 from prosa.generate.tools.notation import Language
+
+_IN_PORTUGUESE = {
+    "calculator": "Aritmética exata.",
+    "today": "A data de hoje e o dia da semana.",
+    "day_of_week": "O dia da semana de uma data.",
+    "days_between": "Quantos dias há de uma data a outra.",
+    "add_to_date": "A data alguns meses e depois alguns dias após outra.",
+}
 
 
 def builtin_tools(language: Language, clock: Callable[[], datetime.date] = datetime.date.today) -> list[Tool]:
@@ -53,4 +62,7 @@ def builtin_tools(language: Language, clock: Callable[[], datetime.date] = datet
         return dates.write_date(dates.add(dates.read_date(date, clock()), days=days, months=months), language)
 
     functions: list[Callable[..., str]] = [calculator, today, day_of_week, days_between, add_to_date]
-    return [from_function(function, bounded=True) for function in functions]
+    tools = [from_function(function, bounded=True) for function in functions]
+    if language == "en":
+        return tools
+    return [replace(tool, description=_IN_PORTUGUESE[tool.name]) for tool in tools]

@@ -1,9 +1,11 @@
 """A Python file of the user's as tools: each public function defined at its top level."""
 
+import contextlib
 import functools
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +34,13 @@ def from_file(path: Path) -> list[Tool]:
         else:
             tools.append(replace(tool, again=functools.partial(_one, path, tool.name)))
     if problems:
-        raise UserError(f"{path}: " + "\n".join(problems))
+        raise UserError(
+            f"{path}: " + "\n".join(problems),
+            tr(
+                "A function that is no tool has a name that begins with _.",
+                "Uma função que não é ferramenta tem nome que começa com _.",
+            ),
+        )
     if not tools:
         raise UserError(
             tr(f"{path} has no public functions.", f"{path} não tem funções públicas."),
@@ -66,13 +74,22 @@ def _run(path: Path) -> ModuleType:
         raise UserError(tr(f"{path} is not a Python file (.py)", f"{path} não é um arquivo Python (.py)"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and typing look their annotations up there
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # what stands beside it can be imported, also when a tool is called
     try:
-        spec.loader.exec_module(module)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        problem = f"{type(error).__name__}: {error}"
-        raise UserError(tr(f"cannot run {path}: {problem}", f"não consigo executar {path}: {problem}")) from error
+        where, problem = f"{path}{_line(path, error)}", f"{type(error).__name__}: {error}"
+        raise UserError(tr(f"cannot run {where}: {problem}", f"não consigo executar {where}: {problem}")) from error
     return module
+
+
+def _line(path: Path, error: BaseException) -> str:
+    """``:12``, where an error tells on which line of a file it arose."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[-1]}" if lines else ""
 
 
 @functools.cache

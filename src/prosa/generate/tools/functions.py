@@ -94,12 +94,13 @@ def from_function(function: Callable[..., Any], *, bounded: bool = False) -> Too
         notes = {"description": described[parameter.name]} if parameter.name in described else {}
         required = parameter.default is Parameter.empty
         fields[parameter.name] = Field(form, required, notes if required else notes | default_note(parameter.default))
+    hint = tr("Annotate each parameter with one of: ", "Anote cada parâmetro com um destes: ") + SUPPORTED
     if inspect.iscoroutinefunction(function):
+        hint = hint if problems else tr("Write def in place of async def.", "Escreva def em vez de async def.")
         problems.append(tr("async functions are not supported", "funções async não são aceitas"))
     if problems:
         raise UserError(
-            tr(f"{name} cannot be a tool: ", f"{name} não pode ser uma ferramenta: ") + "; ".join(problems) + ".",
-            tr("Annotate each parameter with one of: ", "Anote cada parâmetro com um destes: ") + SUPPORTED,
+            tr(f"{name} cannot be a tool: ", f"{name} não pode ser uma ferramenta: ") + "; ".join(problems) + ".", hint
         )
     description = document.partition("\n")[0].strip()
     return Tool(name, description, function, object_form(fields, lambda values: values), bounded)

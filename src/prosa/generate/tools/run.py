@@ -170,6 +170,8 @@ def _detach() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent does then
     if hasattr(os, "setsid"):
         os.setsid()
+    if "torch" in sys.modules:  # a fork has none of its threads, and would wait for them (as in its data loaders)
+        sys.modules["torch"].set_num_threads(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

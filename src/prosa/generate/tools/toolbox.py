@@ -11,6 +11,7 @@ from prosa.generate.tools.calls import ToolCall, ToolResult, failure, parse_call
 from prosa.generate.tools.functions import Tool, from_function
 
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_CHARS = 2000
 
 
 class Toolbox:
@@ -25,7 +26,7 @@ class Toolbox:
         UserError: two tools of one name, or bounds that are not positive.
     """
 
-    def __init__(self, tools: Iterable[Tool] = (), *, timeout: float = 10.0, max_chars: int = 2000) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), *, timeout: float = 10.0, max_chars: int = MAX_CHARS) -> None:
         if not timeout > 0 or max_chars < 1:
             raise UserError(tr("timeout and max_chars must be positive", "timeout e max_chars precisam ser positivos"))
         self._tools: dict[str, Tool] = {}

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from prosa.core.interval import wilson
 from prosa.core.language import duration, number, tr
 from prosa.show.load import RunData, StageData, figure
 from prosa.show.markup import Html, tag
@@ -16,7 +15,7 @@ from prosa.show.stage_plots import (
     preference_plot,
     reinforcement_plot,
     right_plot,
-    rights,
+    right_share,
 )
 from prosa.show.words import counted, percent, short
 
@@ -181,14 +180,13 @@ def _reinforcement(stage: StageData, figures: Figures) -> list[Html | None]:
 
 
 def _right_words(stage: StageData) -> str:
-    counts = [found for line in stage.validation if (found := rights(line)) is not None]
-    (first, n), (last, m) = counts[0], counts[-1]
-    low, high = wilson(last, m)
+    found = [right for line in stage.validation if (right := right_share(line)) is not None]
+    (first, *_), (last, low, high, n) = found[0], found[-1]
     return tr(
-        f"Held-out problems answered right: from {percent(first / n)} to {percent(last / m)} (95% interval "
-        f"{percent(low)} to {percent(high)}, {number(m)} problems).",
-        f"Problemas reservados respondidos certo: de {percent(first / n)} a {percent(last / m)} (intervalo de 95% de "
-        f"{percent(low)} a {percent(high)}, {number(m)} problemas).",
+        f"Held-out problems answered right: from {percent(first)} to {percent(last)} (95% interval "
+        f"{percent(low)} to {percent(high)}, {number(n)} problems).",
+        f"Problemas reservados respondidos certo: de {percent(first)} a {percent(last)} (intervalo de 95% de "
+        f"{percent(low)} a {percent(high)}, {number(n)} problemas).",
     )
 
 
@@ -291,7 +289,8 @@ def _answered(line: Mapping[str, Any]) -> Html:
 
 
 def _bad_lines(stage: StageData) -> Html | None:
-    data = (stage.figures or {}).get("data")
+    figures = stage.figures or {}
+    data = figures.get("data", figures.get("prompts"))
     named = data.get("problems") if isinstance(data, dict) else None
     if not isinstance(named, list) or not named:
         return None
