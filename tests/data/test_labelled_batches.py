@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from prosa.data.labelled_batches import LabelledBatches
+from prosa.core.errors import UserError
+from prosa.data.labelled_batches import LabelledBatches, encode_texts
+from prosa.tokenizers.config import TokenizerConfig
+from prosa.tokenizers.train import train
 
 TEXTS = [np.arange(1, n + 1, dtype=np.uint32) for n in (3, 9, 1, 5, 7)]
 LABELS = [0, 1, 1, 2, 0]
@@ -44,3 +47,12 @@ def test_the_fingerprint_is_of_ids_labels_and_order() -> None:
     others = [fingerprint(labels=[1, 1, 1, 2, 0]), fingerprint(TEXTS[::-1]), fingerprint(context=6)]
     assert len({fingerprint(), *others}) == 4
     assert fingerprint() == fingerprint()
+
+
+def test_each_text_has_its_own_ids_and_one_that_the_tokenizer_does_not_see_is_refused() -> None:
+    texts = ["olá mundo", "a casa é azul", "a"]
+    tokenizer = train(texts * 20, TokenizerConfig(kind="wordpiece", vocab_size=300))
+    assert [ids.tolist() for ids in encode_texts(tokenizer, texts)] == [tokenizer.encode(text) for text in texts]
+    assert encode_texts(tokenizer, []) == []
+    with pytest.raises(UserError, match="the text '\ufffd' is empty"):
+        encode_texts(tokenizer, ["a", "\ufffd"])

@@ -11,9 +11,11 @@ import torch
 
 from prosa.align.classify import ClassifyConfig, load_classifier
 from prosa.align.lora import LoraConfig
+from prosa.align.scoring import outputs_of, score_sequences
 from prosa.cli.main import main
 from prosa.core.errors import UserError
 from prosa.core.language import set_language
+from prosa.data.labelled_batches import LabelledBatches, encode_texts
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
 from prosa.models.huggingface_scored import load_scored, save_scored
@@ -76,23 +78,34 @@ def test_a_model_from_random_weights_learns_two_classes(learnt, table) -> None:
     assert all(sum(p.probabilities.values()) == pytest.approx(1, abs=1e-6) for p in said)
 
 
+@torch.no_grad()
 def test_padding_changes_no_prediction(learnt) -> None:
-    """The same text alone, among others, and through the batches of training."""
-    from prosa.align.scoring import outputs_of
-    from prosa.data.labelled_batches import LabelledBatches, encode_texts
-
+    """The same text alone, padded among others, packed as in training, and through the command: the same logits."""
     model = load_classifier(learnt.folder, device="cpu")
+    network = model.network
     texts = [text for text, _ in lines()[:17]] + ["gato"]
-    together = model.classify(texts)
     encoded = encode_texts(model.tokenizer, texts)
     assert len({len(ids) for ids in encoded}) > 4
-    batches = LabelledBatches(encoded, [0] * len(texts), context=64, batch_size=6, seed=0)
-    with torch.no_grad():
-        trained = torch.cat([outputs_of(model.network, batch) for batch in batches.once()]).softmax(-1)
-    for text, found, row in zip(texts, together, trained, strict=True):
-        (alone,) = model.classify([text])
-        assert list(found.probabilities.values()) == pytest.approx(list(alone.probabilities.values()), abs=1e-6)
-        assert row.tolist() == pytest.approx(list(alone.probabilities.values()), abs=1e-6)
+    alone = torch.cat([network(torch.tensor(ids.tolist())[None], torch.tensor([len(ids) - 1])) for ids in encoded])
+    assert alone.std() > 1  # so that 1e-5 is nothing
+
+    def same(logits: torch.Tensor) -> bool:
+        return torch.allclose(logits, alone, rtol=0, atol=1e-5)
+
+    batches = LabelledBatches(encoded, [0] * len(texts), context=64, batch_size=len(texts), seed=0)
+    batch = next(batches.once())
+    padded = network(batch.inputs[:, 0], batch.ends[:, 0])
+    assert same(padded)
+    for row, end in zip(batch.inputs[:, 0], batch.ends[:, 0], strict=True):
+        row[end + 1 :] = 17
+    assert torch.equal(network(batch.inputs[:, 0], batch.ends[:, 0]), padded)  # whatever the padding is
+    for size in (1, 2, 6, 18):
+        batches = LabelledBatches(encoded, [0] * len(texts), context=64, batch_size=size, seed=0)
+        assert same(torch.cat([outputs_of(network, batch) for batch in batches.once()]))
+    assert same(score_sequences(network, [ids.tolist() for ids in encoded]))
+    for said, logits in zip(model.classify(texts), alone, strict=True):
+        assert list(said.probabilities.values()) == pytest.approx(logits.softmax(-1).tolist(), abs=1e-5)
+        assert said.label == network.config.labels[int(logits.argmax())]
 
 
 def test_transformers_classifies_alike(learnt) -> None:
@@ -172,7 +185,7 @@ def test_the_commands_speak_both_languages(learnt, table, tmp_path, capsys, monk
     assert "textos reservados estão certos" in capsys.readouterr().out
     set_language(None)
     run = str(learnt.folder.parent)
-    monkeypatch.setattr("sys.stdin", io.StringIO("gato aqui\n\num ipê\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("gato aqui\r\n\n \num ipê".encode())))
     assert main(["classify", run, "-", "a rosa", "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["text"], line["label"]) for line in found] == [
@@ -180,8 +193,14 @@ def test_the_commands_speak_both_languages(learnt, table, tmp_path, capsys, monk
         ("um ipê", "planta"),
         ("a rosa", "planta"),
     ]
-    assert main(["classify", run, "um belo " * 80 + "gato"]) == 0
-    assert "(cut)" in capsys.readouterr().out
+    assert main(["classify", run, "um belo " * 8000 + "gato"]) == 0
+    shown = capsys.readouterr().out
+    assert "(cut)" in shown
+    assert len(shown) < 5000  # only the beginning of a long text
+    for given, message in ((b"caf\xe9\n", "standard input is not UTF-8"), (b"\n \n", "no text given")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert main(["classify", run, "-"]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -217,8 +236,11 @@ def test_what_is_no_classifier_is_refused(base, table, learnt, tmp_path) -> None
     save_scored(ScoredGPT(GPT(GPTConfig(300, 64, 1, 2, 32)), ("reward",)), tmp_path / "reward")
     with pytest.raises(UserError, match="is a reward model, not a classifier"):
         classify(str(tmp_path / "reward"), ("x",))
-    with pytest.raises(UserError, match="an empty text has no class"):
-        classify(str(learnt.folder), ("",))
+    for empty in ("", " \t", "\u200b"):
+        with pytest.raises(UserError, match="an empty text has no class"):
+            classify(str(learnt.folder), ("gato", empty))
+    with pytest.raises(UserError, match="no text given"):
+        classify(str(learnt.folder), ())
     with pytest.raises(UserError, match="already exists"):
         train_classifier((table,), out=learnt.folder.parent)
     with pytest.raises(UserError, match="held_out is 1"):

@@ -116,15 +116,16 @@ class Classifier:
         """The class of each text, in float32; it does not depend on the other texts.
 
         Raises:
-            UserError: a text without a token, or with a lone surrogate.
+            UserError: an empty text, or one with a lone surrogate.
         """
         from prosa.align.scoring import score_sequences
+        from prosa.data.labelled import is_blank
         from prosa.data.labelled_batches import encode_texts
 
         labels, context = self.network.config.labels, self.network.config.context
-        encoded = encode_texts(self.tokenizer, [unicodedata.normalize("NFC", text) for text in texts])
-        if not all(len(ids) for ids in encoded):
+        if any(map(is_blank, texts)):
             raise UserError(tr("an empty text has no class.", "um texto vazio não tem classe."))
+        encoded = encode_texts(self.tokenizer, [unicodedata.normalize("NFC", text) for text in texts])
         logits = score_sequences(self.network, [ids[:context].tolist() for ids in encoded])
         return [
             Prediction(

@@ -17,6 +17,7 @@ from typing import Any
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
+from prosa.corpus.repair import excerpt
 from prosa.data.conversations import content_of
 from prosa.data.records import FORMATS, BadRecord, Record, read_records
 from prosa.data.table import TABLES, read_table
@@ -47,6 +48,11 @@ class Columns:
     """Column with the label. Empty: label, rótulo, class, classe, category, categoria, target."""
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in it: white space, control and format characters."""
+    return not any(character.isprintable() and not character.isspace() for character in text)
+
+
 def read_labelled(paths: Sequence[Path], problems: Problems, columns: Columns = Columns()) -> list[Labelled]:
     """The labelled texts of the files, in order; what is none is counted and named in ``problems``.
 
@@ -73,29 +79,29 @@ def read_labelled(paths: Sequence[Path], problems: Problems, columns: Columns = 
     return found
 
 
-def split(items: Sequence[Labelled], share: float, seed: int = 0) -> tuple[list[Labelled], list[Labelled]]:
+def split(items: Sequence[Labelled], share: float) -> tuple[list[Labelled], list[Labelled]]:
     """Items to train on, and about ``share`` of each label's to measure on, each list in the order of ``items``.
 
-    By a hash of the text: equal texts (but for case and white space) are on the same side. Of a label with at least two
-    different texts, at least one is on each side.
-
-    Args:
-        seed: another gives another division.
+    By a hash of the text: equal texts (but for case and white space) are on the same side, also where their labels
+    differ; they then count for the first of these in the alphabet. Of a label with at least two different texts of its
+    own, at least one is on each side.
     """
-    texts: dict[str, dict[bytes, list[int]]] = defaultdict(lambda: defaultdict(list))
+    numbers: dict[bytes, list[int]] = defaultdict(list)
     for n, item in enumerate(items):
-        words = f"{seed} " + " ".join(item.text.casefold().split())
-        texts[item.label][hashlib.blake2b(words.encode("utf-8"), digest_size=8).digest()].append(n)
+        words = " ".join(item.text.casefold().split())
+        numbers[hashlib.blake2b(words.encode("utf-8"), digest_size=8).digest()].append(n)
+    texts: dict[str, list[bytes]] = defaultdict(list)
+    for key in sorted(numbers):
+        texts[min(items[n].label for n in numbers[key])].append(key)
     chosen: set[int] = set()
-    for of_label in texts.values():
-        wanted = share * sum(map(len, of_label.values()))
+    for keys in texts.values():
+        wanted = share * sum(len(numbers[key]) for key in keys)
         held = 0
-        for place, key in enumerate(sorted(of_label)):
-            numbers = of_label[key]
-            if place == len(of_label) - 1 or (place and held + len(numbers) / 2 > wanted) or not share:
+        for place, key in enumerate(keys[:-1]):
+            if not share or (place and held + len(numbers[key]) / 2 > wanted):
                 break
-            chosen.update(numbers)
-            held += len(numbers)
+            chosen.update(numbers[key])
+            held += len(numbers[key])
     return (
         [item for n, item in enumerate(items) if n not in chosen],
         [item for n, item in enumerate(items) if n in chosen],
@@ -109,7 +115,7 @@ def _of_table(path: Path, problems: Problems, columns: Columns) -> Iterator[Labe
     header = [name.strip() for name in rows[0][1]]
     text, label = _place(header, columns.text, TEXT_NAMES), _place(header, columns.label, LABEL_NAMES)
     told = bool(columns.text or columns.label)
-    if (text is None or label is None) and not told and path.suffix.lower() == ".tsv" and len(header) == 2:
+    if text is None and label is None and not told and path.suffix.lower() == ".tsv" and len(header) == 2:
         values = [len({row[n] for _, row in rows if len(row) == 2}) for n in (0, 1)]
         text, label = (1, 0) if values[0] <= values[1] else (0, 1)
     else:
@@ -152,7 +158,7 @@ def _labelled(text: Any, label: Any, source: str) -> Labelled:
     if isinstance(label, bool | int | float):
         label = str(label)
     found, name = content_of(text, "text", "texto"), content_of(label, "label", "rótulo").strip()
-    if not found.strip() or not name:
+    if is_blank(found) or not name:
         raise BadRecord(
             tr("the text is empty", "o texto está vazio") if name else tr("the label is empty", "o rótulo está vazio")
         )
@@ -171,11 +177,14 @@ def _no_column(path: Path, name: str, option: str, header: Sequence[str]) -> Use
     if name:
         return unknown(tr(f"column of {path}", f"coluna de {path}"), name, header)
     which = tr("text", "texto") if option.endswith("text") else tr("label", "rótulo")
-    there = ", ".join(header[:12])
+    there = ", ".join(excerpt(name, length=30) for name in header[:12])
     return UserError(
         tr(
             f"{path}: which column has the {which}? There are: {there}.",
             f"{path}: qual coluna tem o {which}? Há: {there}.",
         ),
-        tr(f"Name it with --{option}.", f"Diga o nome dela com --{option}."),
+        tr(
+            f"Name it with --{option}; the first line of a table has the names.",
+            f"Diga o nome dela com --{option}; a primeira linha de uma tabela tem os nomes.",
+        ),
     )

@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from prosa.core.errors import UserError
+from prosa.core.language import tr
 from prosa.data.batches import Batch
 from prosa.data.permutation import drawn
 from prosa.tokenizers.protocol import Tokenizer
@@ -114,10 +116,15 @@ class LabelledBatches:
 
 
 def encode_texts(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
-    """The ids of each text, encoded together.
+    """The ids of each text, at least one, encoded together.
 
     Raises:
-        UserError: a text with a lone surrogate.
+        UserError: a text with a lone surrogate, or in which the tokenizer sees nothing.
     """
     flat, offsets = tokenizer.encode_batch(texts)
+    for text, length in zip(texts, np.diff(offsets), strict=True):
+        if not length:
+            raise UserError(
+                tr(f"for its tokenizer the text {text!r} is empty.", f"para o tokenizador o texto {text!r} é vazio.")
+            )
     return np.split(flat, offsets[1:-1]) if len(texts) else []

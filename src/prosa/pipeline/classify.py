@@ -16,10 +16,11 @@ from prosa.core.files import read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
-from prosa.data.labelled import Columns, Labelled, read_labelled, split
+from prosa.data.labelled import Columns, Labelled, is_blank, read_labelled, split
 from prosa.pipeline.model_choice import ModelChoice
 from prosa.pipeline.run import CLASSIFIER, load, model_folder
 from prosa.pipeline.stage import TRAINING, Resume, check_same_start, check_wishes, is_done, settled
+from prosa.pipeline.tokenizer import given_text
 from prosa.pipeline.tuning import Tuned, adapted, begin, complete, some
 from prosa.tokenizers.config import TokenizerConfig
 
@@ -91,8 +92,9 @@ def train_classifier(
         check_same_start(folder, asked, ("model", "lora", "shape", "tokenizer"))
     import torch
 
-    from prosa.align.classify import Classifier, ClassLoss
+    from prosa.align.classify import ClassLoss
     from prosa.align.lora import merge
+    from prosa.align.scoring import score_sequences
     from prosa.align.validation import means
     from prosa.data.labelled_batches import LabelledBatches, encode_texts
     from prosa.evaluate.classification import classification
@@ -118,6 +120,7 @@ def train_classifier(
 
     train = batches(learnt)
     measured = batches(some(held_out)) if held_out else None
+    unseen = encode_texts(encoder, [item.text for item in held_out])
     _tell(texts, problems.count, labels, train.fit, context)
     begin(folder, asked, resume, force=force, inputs=data, later=())
     network = ScoredGPT(backbone.float(), labels)
@@ -135,8 +138,8 @@ def train_classifier(
     parameters = sum(p.numel() for p in network.parameters())
     if lora.rank:
         merge(network)
-    said = Classifier(network, encoder, device=classify.device).classify([item.text for item in held_out])
-    truth, found = ([number_of[item.label] for item in items] for items in (held_out, said))
+    truth = [number_of[item.label] for item in held_out]
+    said = score_sequences(network.eval(), [ids[:context].tolist() for ids in unseen]).argmax(-1).tolist()
     save_scored(network.cpu(), folder, tokenizer=encoder)
     return complete(
         folder,
@@ -154,7 +157,7 @@ def train_classifier(
                 "held_out": len(held_out),
                 **asdict(train.fit),
             },
-            "held_out": classification(truth, found, labels).to_json() if held_out else None,
+            "held_out": classification(truth, said, labels).to_json() if held_out else None,
         },
     )
 
@@ -164,14 +167,12 @@ def classify(model: str, texts: tuple[str, ...], *, device: DeviceName = "auto")
 
     Args:
         model: A run (its classifier), or a classifier's folder.
-        texts: The texts, or - for standard input, a text a line.
+        texts: The texts, or - for standard input, a text a line; empty lines are left out.
         device: Where to compute.
 
     Raises:
-        UserError: no such classifier, or an empty text.
+        UserError: no such classifier, no text, or an empty one.
     """
-    import sys
-
     from prosa.align.classify import load_classifier
 
     folder = Path(model) / CLASSIFIER if (Path(model) / CLASSIFIER).is_dir() else Path(model)
@@ -185,7 +186,12 @@ def classify(model: str, texts: tuple[str, ...], *, device: DeviceName = "auto")
         )
     given: list[str] = []
     for text in texts:
-        given += [line for line in sys.stdin.read().splitlines() if line.strip()] if text == "-" else [text]
+        if text == "-":
+            given += [line.removesuffix("\r") for line in given_text(("-",)).split("\n") if not is_blank(line)]
+        else:
+            given.append(text)
+    if not given:
+        raise UserError(tr("no text given.", "nenhum texto foi dado."))
     return load_classifier(folder, device=device).classify(given)
 
 

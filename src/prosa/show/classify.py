@@ -6,6 +6,7 @@ from typing import Protocol
 from rich.text import Text
 
 from prosa.core.language import number, tr
+from prosa.corpus.repair import excerpt
 from prosa.show.console import Jsonable, new_console, table
 from prosa.show.terminal import show_figures
 from prosa.show.words import percent
@@ -80,7 +81,7 @@ def show_predictions(predictions: Sequence[Predicted]) -> None:
     """A line a text: its class, how probable that is, and the text."""
     rows = []
     for p in predictions:
-        shown = " ".join(p.text.split()) + (tr(" (cut)", " (cortado)") if p.cut else "")
+        shown = excerpt(p.text) + (tr(" (cut)", " (cortado)") if p.cut else "")
         rows.append([p.label, percent(p.probabilities[p.label]), shown])
     heads = [tr("class", "classe"), tr("probability", "probabilidade"), tr("text", "texto")]
     new_console().print(table("", heads, rows, left=(0, 2)))
