@@ -53,7 +53,7 @@ def test_tsv_with_and_without_a_header(tmp_path) -> None:
 
 def test_a_table_without_a_header_is_told_what_it_lacks(tmp_path) -> None:
     headless = written(tmp_path, "a.csv", "ham,Available only in bugis n great world\nspam,Win\n")
-    with pytest.raises(UserError, match=r"the text\? There are: ham, Available only in bugis n gr…\.") as error:
+    with pytest.raises(UserError, match=r"the text\? There are: ham, Available only in bugis n grea…\.") as error:
         read(headless)
     assert "the first line of a table has the names" in str(error.value.hint)
     with pytest.raises(UserError, match=r"which column has the text\? There are: label, utterance"):
