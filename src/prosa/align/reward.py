@@ -44,7 +44,7 @@ class RewardConfig(TrainConfig):
     """Rankings a process computes at once; a divisor of batch_size. 0: as many as the memory takes."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 5e-4
+    lr: float = 1e-3
     """AdamW's peak learning rate."""
     embedding_lr: float = 0.0
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
