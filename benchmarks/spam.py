@@ -94,18 +94,12 @@ def ours(train: Split, seed: int) -> Says:
 
 
 def classical(train: Split) -> dict[str, Says]:
-    """TF-IDF of words with three classifiers, all as they come: scikit-learn's, or the same written out."""
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.naive_bayes import MultinomialNB
-        from sklearn.pipeline import make_pipeline
-        from sklearn.svm import LinearSVC
-    except ImportError:
-        from classical import fitted
-
-        print("scikit-learn is not installed (pip install 'prosa[eval]'): benchmarks/classical.py in its place")
-        return fitted(train.texts, train.labels)
+    """TF-IDF of words with scikit-learn's three classifiers, all as they come."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import MultinomialNB
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
 
     def learnt(classifier: Any) -> Says:
         model = make_pipeline(TfidfVectorizer(), classifier).fit(train.texts, train.labels)
