@@ -136,7 +136,7 @@ def rl(
     prompts = _prompts(asked, encoder, policy.config.context, toolbox, problems)
     worth = _reward(asked, tokenizer, prompts)
     claim_stage(folder, resume, force=force, inputs=list(data))
-    if not (folder / RESOLVED).is_file():
+    if not (folder / "env.json").is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
     device = choose_device(rl.device)

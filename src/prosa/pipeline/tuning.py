@@ -117,7 +117,7 @@ def begin(
     from prosa.core.environment import environment
 
     claim_stage(folder, resume, force=force, inputs=list(inputs), later=later)
-    if not (folder / RESOLVED).is_file():
+    if not (folder / "env.json").is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
 
