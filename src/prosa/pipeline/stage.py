@@ -72,7 +72,8 @@ def result_folder(model: str, source: Path, out: Path | None, stage: str) -> Pat
     Raises:
         UserError: it would replace the model it is made from, or ``out`` is needed.
     """
-    run = out or (Path(model) if source.parent == Path(model) else run_of(source))
+    named = model.rpartition(":")[0] if not Path(model).exists() else model  # run, or run:stage
+    run = out or (Path(named) if source.parent == Path(named) else run_of(source))
     if run is None:
         raise UserError(
             tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),

@@ -151,11 +151,11 @@ def finish(
     from prosa.align.lora import merge
     from prosa.models.huggingface import save_model
 
-    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     network.cpu()
     if lora.rank:
         save_adapter(network, folder / ADAPTER, base=base, dropout=lora.dropout)
         merge(network)
+    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     save_model(network, folder, tokenizer=tokenizer)
     return complete(folder, result, settled=settled, figures=figures)
 
