@@ -31,7 +31,7 @@ class RlConfig:
     """Replies of an iteration, all prompts together."""
     group: int = 8
     """Replies to each prompt; a divisor of replies."""
-    max_tokens: int = 64
+    max_tokens: int = 96
     """The most tokens of a reply's turn."""
     minibatch: int = 128
     """Replies of an optimizer step."""

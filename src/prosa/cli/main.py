@@ -21,6 +21,7 @@ COMMANDS = {
     "chat": ("chat", "talk with a model in the terminal"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
+    "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),
