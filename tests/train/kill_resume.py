@@ -2,11 +2,11 @@
 
     python tests/train/kill_resume.py --stage sft --times 100
 
-Each time: `prosa STAGE ... --resume auto` on a tiny model, a checkpoint every 3 steps, killed up to 6 times. Half of the
-kills come at a random time, half are aimed at a save (as soon as its temporary file is seen). Every file of the stage
-must end with the same content, but for what the clock says: weights, optimizer state, metrics, figures, and no other
-files. The one that runs through is a process started in the shell's way; those that are killed are forked from one that
-has torch loaded (POSIX only).
+Each time: `prosa STAGE ... --resume auto` on a tiny model, a checkpoint every 3 steps, killed up to 6 times. Half of
+the kills come at a random time, half are aimed at a save (as soon as its temporary file is seen). Every file of the
+stage must end with the same content, but for what the clock says: weights, optimizer state, metrics, figures, and no
+other files. The one that runs through is a process started in the shell's way; those that are killed are forked from
+one that has torch loaded (POSIX only).
 """
 
 import argparse
@@ -33,7 +33,7 @@ import tyro  # noqa: F401  loaded once, before the forks
 
 import prosa.align.rl
 import prosa.pipeline.chat
-import prosa.train.loop  # noqa: F401
+import prosa.train.loop
 from prosa.cli.main import main as prosa
 from prosa.core.files import sha256
 
@@ -42,7 +42,7 @@ MOST_KILLS = 6
 CLOCK = {"seconds", "tokens_per_second", "share_of_peak", "generating"}
 OF_THE_CLOCK = ("state.json", "manifest.json", "env.json")  # compared by name
 
-STEPS = "--{0}.checkpoint-every 3 --{0}.eval-every 7 --{0}.sample-every 5 --{0}.held-out 0.1 --{0}.steps "
+STEPS = "--{0}.checkpoint-every 3 --{0}.eval-every 10 --{0}.sample-every 15 --{0}.held-out 0.1 --{0}.steps "
 LOOP = "--{0}.batch-size 8 --{0}.micro-batch 4 --{0}.precision float32 --{0}.compile False " + STEPS
 RL = "rl RUN --out OUT --data RUN/prompts.jsonl --rl.replies 8 --rl.group 4 --rl.minibatch 4 --rl.epochs 2 " + (
     "--rl.max-tokens 12 --rl.max-unfinished 1 --rl.max-kl 100 --rl.min-entropy 0 --rl.lr 3e-3 "
@@ -65,28 +65,28 @@ STAGES = {
             "pretrain --data RUN --out OUT --model.n-layer 2 --model.n-head 2 --model.d-model 32 --model.context 64 "
             f"--model.dropout 0.1 --sample.max-tokens 8 --train.optimizer {name} "
             + LOOP.replace("--{0}.held-out 0.1 ", "").format("train")
-            + "40"
+            + "30"
             for name in ("adamw", "muon")
         ),
     ),
     "sft": Stage(
         "sft",
         tuple(
-            f"sft RUN --out OUT --data RUN/talks.jsonl {how} " + LOOP.format("sft") + "40"
+            f"sft RUN --out OUT --data RUN/talks.jsonl {how} " + LOOP.format("sft") + "30"
             for how in ("", "--sft.optimizer muon --sft.no-pack", "--lora.rank 4 --lora.dropout 0.1")
         ),
     ),
     "reward": Stage(
         "reward",
         tuple(
-            f"reward RUN --out OUT {data} " + LOOP.format("reward") + "40"
+            f"reward RUN --out OUT {data} " + LOOP.format("reward") + "30"
             for data in ("--data RUN/pairs.jsonl", "--tasks.names 2D+ --tasks.problems 30")
         ),
     ),
     "dpo": Stage(
         "dpo",
         tuple(
-            DPO + how + LOOP.format("dpo") + "40"
+            DPO + how + LOOP.format("dpo") + "30"
             for how in ("", "--dpo.loss ipo --lora.rank 4 ", "--dpo.label-smoothing 0.1 --dpo.optimizer muon ")
         ),
     ),
@@ -127,7 +127,7 @@ def make_run(run: Path) -> None:
         (run.parent / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     shape = "--model.n-layer 2 --model.n-head 2 --model.d-model 32 --tokenizer.vocab-size 512 --train.steps 30"
     made = [f"build {TEXTS} --out RUN {shape}", f"sft RUN --data RUN/talks.jsonl {LOOP.format('sft')} 120"]
-    made += [f"reward RUN --data RUN/pairs.jsonl {LOOP.format('reward')} 40"]
+    made += [f"reward RUN --data RUN/pairs.jsonl {LOOP.format('reward')} 30"]
     for line in made:
         code = os.waitpid(in_child(words(line, run, run), run.parent / "make.log"), 0)[1]
         if code != 0:
@@ -231,7 +231,7 @@ def once(line: str, run: Path, out: Path, folder: str, seconds: float, count: Co
     """Run the command with at most ``MOST_KILLS`` kills until it is done."""
     out.mkdir()
     for i in range(MOST_KILLS + 1):
-        after = random.random() * seconds if i < MOST_KILLS else math.inf
+        after = random.random() * seconds / 2 if i < MOST_KILLS else math.inf
         try:
             child = in_child([*words(line, run, out), "--resume", "auto"], out / "log")
             if not kill_at(child, out / folder, after, random.random() < 0.5):

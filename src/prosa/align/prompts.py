@@ -241,7 +241,9 @@ def _prompt(record: Record, language: Lang) -> Asked:
     check_turns(messages, to_answer=True)
     if not messages[-1].content.strip():
         raise BadRecord(tr("the prompt is empty", "o prompt está vazio"))
-    return Asked(tuple(messages), _file(record.source), _checker(value, messages, "en" if field == "question" else language))
+    return Asked(
+        tuple(messages), _file(record.source), _checker(value, messages, "en" if field == "question" else language)
+    )
 
 
 def _file(source: str) -> str:
