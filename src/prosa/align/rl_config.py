@@ -35,9 +35,9 @@ class RlConfig:
     """The most tokens of a reply's turn."""
     minibatch: int = 128
     """Replies of an optimizer step."""
-    epochs: int = 4
+    epochs: int = 2
     """Passes over an iteration's replies."""
-    lr: float = 5e-4
+    lr: float = 2e-4
     """AdamW's peak learning rate."""
     warmup: int = 5
     """Iterations over which the learning rate rises from 0 to its peak."""
