@@ -34,7 +34,7 @@ import tyro  # noqa: F401  loaded once, before the forks
 import prosa.align.rl
 import prosa.pipeline.chat
 import prosa.train.loop
-from prosa.cli.main import main as prosa
+from prosa.cli.main import main as command
 from prosa.core.files import sha256
 
 TEXTS = Path(__file__).parents[1] / "samples" / "machado"
@@ -150,7 +150,7 @@ def in_child(arguments: Sequence[str], log: Path) -> int:
             os.dup2(file, 1)
             os.dup2(file, 2)
             torch.set_num_threads(1)
-            code = prosa(list(arguments))
+            code = command(list(arguments))
         finally:
             os._exit(code)
     return pid
@@ -215,8 +215,8 @@ def difference(whole: dict[str, Any], found: dict[str, Any]) -> str | None:
 
 def through(line: str, run: Path, out: Path, folder: str) -> tuple[dict[str, Any], float]:
     """The end of a command that nothing disturbs, in a process of its own; and the seconds that a forked one takes."""
-    command = [sys.executable, "-m", "prosa", *words(line, run, out)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    process = [sys.executable, "-m", "prosa", *words(line, run, out)]
+    done = subprocess.run(process, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"prosa {line} failed:\n{done.stderr}")
     start = time.monotonic()
