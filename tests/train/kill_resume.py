@@ -33,7 +33,7 @@ import tyro  # noqa: F401  loaded once, before the forks
 
 import prosa.align.rl
 import prosa.pipeline.chat
-import prosa.train.loop
+import prosa.train.loop  # noqa: F401
 from prosa.cli.main import main as command
 from prosa.core.files import sha256
 
