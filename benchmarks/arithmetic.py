@@ -187,8 +187,8 @@ def _cpu() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="run folder; the text goes beside it")
-    parser.add_argument("--minutes", type=float, default=55, help="of training, all stages together")
-    parser.add_argument("--lines", type=int, default=500_000, help="problems in the text")
+    parser.add_argument("--minutes", type=float, default=56, help="of training, all stages together")
+    parser.add_argument("--lines", type=int, default=600_000, help="problems in the text")
     parser.add_argument("--shown", type=int, default=40_000, help="conversations of SFT, a task and language")
     parser.add_argument("--problems", type=int, default=2000, help="held-out problems of each task")
     parser.add_argument("--workers", default="0", help="cores to train on; 0: all")
@@ -196,7 +196,9 @@ def main() -> None:
     asked = parser.parse_args()
     run, seed, text = str(asked.out), str(asked.seed), asked.out.with_suffix(".jsonl")
     minutes = {stage: str(asked.minutes * share) for stage, share in SHARES.items()}
-    told = TaskData(tuple(GPT3), asked.shown, tuple(weights()), tools=True, tool_share=TOOL_SHARE, seed=100 * asked.seed)
+    told = TaskData(
+        tuple(GPT3), asked.shown, tuple(weights()), tools=True, tool_share=TOOL_SHARE, seed=100 * asked.seed
+    )
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     clock = Clock(asked.out.with_suffix(".minutes.json"))
 
@@ -209,7 +211,7 @@ def main() -> None:
     shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
     shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
     rates = ["--sft.optimizer", "muon", "--sft.lr", "4e-3", "--sft.embedding-lr", "1e-2", "--sft.held-out", "0.002"]
-    rates += ["--sft.epochs", "0", "--sft.minutes", minutes["sft"], "--sft.batch-size", "16"]
+    rates += ["--sft.epochs", "0", "--sft.minutes", minutes["sft"], "--sft.batch-size", "16", "--sft.compile", "False"]
     rates += ["--sft.workers", asked.workers, "--sft.seed", seed, "--tasks.seed", str(told.seed)]
     clock.time("sft", prosa, "sft", run, *shown, *rates, *on)
     judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
