@@ -47,11 +47,16 @@ GPT3 = {
 WEIGHTS = {"2D+": 1.5, "2D-": 1.7, "3D+": 1.3, "3D-": 2.5, "4D+": 0.7, "4D-": 0.7, "5D+": 0.5, "5D-": 0.5, "1DC": 0.5}
 BARE = 0.8  # of the lines of the text: sums alone are the shortest, and most are learnt from them
 LINES = 100  # of a document
-SHARES = {"base": 0.35, "sft": 0.52, "reward": 0.03, "rl": 0.1}  # of the minutes
+STAGES = ("base", "sft", "reward", "rl")
 POLISHED = ["2D+", "2D-", "3D+", "3D-", "4D+", "4D-"]  # tasks of the reward model and of RL
+EXAMS = {"rl": [], "rl tools": ["--tools"], "sft": [], "base": [], "sft tools": ["--tools"]}
 TOOL_SHARE = 0.04  # of the conversations of SFT
 TOOL_LINES = 0.05  # of the lines of the text, about
-RL_RATE = "1e-4"
+SFT = """
+    --sft.optimizer muon --sft.lr 4e-3 --sft.embedding-lr 1e-2 --sft.decay-fraction 0.5 --sft.batch-size 16
+    --sft.epochs 0 --sft.held-out 0.002 --sft.compile False
+"""
+RL = "--method grpo --rl.max-tokens 12 --rl.lr 1e-4 --rl.reward-weight 0.05"
 TEXT_SEED, JUDGED_SEED = 10, 20  # the stages are shown other problems
 REWARD_PROBLEMS = 400  # that the reward model's answers are drawn to, of each task
 
@@ -187,7 +192,13 @@ def _cpu() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="run folder; the text goes beside it")
-    parser.add_argument("--minutes", type=float, default=56, help="of training, all stages together")
+    parser.add_argument(
+        "--minutes",
+        nargs=4,
+        default=["15", "35", "2", "5"],
+        metavar=("BASE", "SFT", "REWARD", "RL"),
+        help="of training",
+    )
     parser.add_argument("--lines", type=int, default=600_000, help="problems in the text")
     parser.add_argument("--shown", type=int, default=40_000, help="conversations of SFT, a task and language")
     parser.add_argument("--problems", type=int, default=2000, help="held-out problems of each task")
@@ -195,7 +206,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     run, seed, text = str(asked.out), str(asked.seed), asked.out.with_suffix(".jsonl")
-    minutes = {stage: str(asked.minutes * share) for stage, share in SHARES.items()}
+    minutes = dict(zip(STAGES, asked.minutes, strict=True))
     told = TaskData(
         tuple(GPT3), asked.shown, tuple(weights()), tools=True, tool_share=TOOL_SHARE, seed=100 * asked.seed
     )
@@ -210,28 +221,25 @@ def main() -> None:
     clock.time("base", prosa, "build", str(text), *recipe, "--out", run, *on)
     shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
     shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
-    rates = ["--sft.optimizer", "muon", "--sft.lr", "4e-3", "--sft.embedding-lr", "1e-2", "--sft.held-out", "0.002"]
-    rates += ["--sft.epochs", "0", "--sft.minutes", minutes["sft"], "--sft.batch-size", "16", "--sft.compile", "False"]
+    rates = [*SFT.split(), "--sft.minutes", minutes["sft"]]
     rates += ["--sft.workers", asked.workers, "--sft.seed", seed, "--tasks.seed", str(told.seed)]
     clock.time("sft", prosa, "sft", run, *shown, *rates, *on)
     judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
     judged += ["--tasks.seed", str(100 * asked.seed + JUDGED_SEED)]
     paces = ["--reward.minutes", minutes["reward"], "--reward.workers", asked.workers, "--reward.seed", seed]
     clock.time("reward", prosa, "reward", run, *judged, *paces, *on)
-    played = ["--tasks", *POLISHED, "--rl.minutes", minutes["rl"], "--rl.seed", seed]
-    played += ["--rl.max-tokens", "12", "--rl.lr", RL_RATE, "--rl.reward-weight", "0.05", "--rl.workers", asked.workers]
-    clock.time("rl", prosa, "rl", run, "--method", "grpo", *played, *on)
+    played = [*RL.split(), "--tasks", *POLISHED, "--rl.minutes", minutes["rl"]]
+    played += ["--rl.workers", asked.workers, "--rl.seed", seed]
+    clock.time("rl", prosa, "rl", run, *played, *on)
 
     exam = ["--tasks", *GPT3, "--problems", str(asked.problems), "--seed", seed, "--json"]
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for stage, name, more in [
-        ("base", "base", []),
-        ("sft", "sft", []),
-        ("sft", "sft, calculator", ["--tools"]),
-        ("rl", "rl", []),
-        ("rl", "rl, calculator", ["--tools"]),
-    ]:
-        rows[name] = json.loads(prosa("evaluate", f"{run}:{stage}", *exam, *more))["rows"]
+    rows = {}
+    for name, more in EXAMS.items():
+        stage = name.partition(" ")[0]
+        saved = asked.out.with_suffix(f".{name.replace(' ', '-')}.json")
+        if not saved.is_file():
+            write_json(saved, json.loads(prosa("evaluate", f"{run}:{stage}", *exam, *more))["rows"])
+        rows[name] = read_json(saved)
     every = {name: exam_prompts(name, asked.problems, asked.seed) for name in GPT3}
     looked = check_held_out(itertools.chain(*every.values()), shown_texts(text, asked.out, told, asked.seed))
     figures = {
@@ -240,10 +248,24 @@ def main() -> None:
         "minutes": clock.minutes,
         "seed": asked.seed,
         "sums_searched_for_exam_problems": looked,
-        "stages": {stage: read_json(asked.out / stage / "training.json") for stage in SHARES},
+        "stages": {stage: read_json(asked.out / stage / "training.json") for stage in STAGES},
         "environment": read_json(asked.out / "base" / "env.json"),
     }
     print(json.dumps(figures, ensure_ascii=False, indent=1))
+    print(table(rows), file=sys.stderr)
+
+
+def table(rows: dict[str, list[dict[str, Any]]]) -> str:
+    """The scores in Markdown, with Wilson's intervals, in percent."""
+    found = ["| task | GPT-3 175B | " + " | ".join(rows) + " |", "|---" * (len(rows) + 2) + "|"]
+    for at, (task, gpt3) in enumerate(GPT3.items()):
+        cells = []
+        for scores in rows.values():
+            row = scores[at]
+            low, high = row["interval"]
+            cells.append(f"{row['right']}/{row['n']} = {row['score']:.2%} ({low:.1%} to {high:.1%})")
+        found.append(f"| {task} | {gpt3} | " + " | ".join(cells) + " |")
+    return "\n".join(found).replace("%", "")
 
 
 def exam_prompts(task: str, n: int, seed: int) -> list[str]:
