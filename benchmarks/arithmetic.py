@@ -54,7 +54,7 @@ TOOL_SHARE = 0.04  # of the conversations of SFT
 TOOL_LINES = 0.05  # of the lines of the text, about
 SFT = """
     --sft.optimizer muon --sft.lr 4e-3 --sft.embedding-lr 1e-2 --sft.decay-fraction 0.5 --sft.batch-size 16
-    --sft.epochs 0 --sft.held-out 0.002 --sft.compile False
+    --sft.held-out 0.002 --sft.compile False
 """
 RL = "--method grpo --rl.max-tokens 12 --rl.lr 1e-4 --rl.reward-weight 0.05"
 TEXT_SEED, JUDGED_SEED = 10, 20  # the stages are shown other problems
@@ -193,11 +193,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="run folder; the text goes beside it")
     parser.add_argument(
-        "--minutes",
+        "--steps",
         nargs=4,
-        default=["15", "35", "2", "5"],
+        default=["2000", "10000", "150", "60"],
         metavar=("BASE", "SFT", "REWARD", "RL"),
-        help="of training",
+        help="of training; every run learns the same, however busy the machine is",
     )
     parser.add_argument("--lines", type=int, default=600_000, help="problems in the text")
     parser.add_argument("--shown", type=int, default=40_000, help="conversations of SFT, a task and language")
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     run, seed, text = str(asked.out), str(asked.seed), asked.out.with_suffix(".jsonl")
-    minutes = dict(zip(STAGES, asked.minutes, strict=True))
+    steps = dict(zip(STAGES, asked.steps, strict=True))
     told = TaskData(
         tuple(GPT3), asked.shown, tuple(weights()), tools=True, tool_share=TOOL_SHARE, seed=100 * asked.seed
     )
@@ -217,18 +217,18 @@ def main() -> None:
         clock.time("text", write_text, text, asked.lines, asked.seed)
     on = ["--resume", "auto"]
     recipe = ["--recipe", str(Path(__file__).with_suffix(".yaml")), "--train.workers", asked.workers]
-    recipe += ["--train.minutes", minutes["base"], "--train.seed", seed]
+    recipe += ["--train.steps", steps["base"], "--train.seed", seed]
     clock.time("base", prosa, "build", str(text), *recipe, "--out", run, *on)
     shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
     shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
-    rates = [*SFT.split(), "--sft.minutes", minutes["sft"]]
+    rates = [*SFT.split(), "--sft.steps", steps["sft"]]
     rates += ["--sft.workers", asked.workers, "--sft.seed", seed, "--tasks.seed", str(told.seed)]
     clock.time("sft", prosa, "sft", run, *shown, *rates, *on)
     judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
     judged += ["--tasks.seed", str(100 * asked.seed + JUDGED_SEED)]
-    paces = ["--reward.minutes", minutes["reward"], "--reward.workers", asked.workers, "--reward.seed", seed]
+    paces = ["--reward.steps", steps["reward"], "--reward.workers", asked.workers, "--reward.seed", seed]
     clock.time("reward", prosa, "reward", run, *judged, *paces, *on)
-    played = [*RL.split(), "--tasks", *POLISHED, "--rl.minutes", minutes["rl"]]
+    played = [*RL.split(), "--tasks", *POLISHED, "--rl.steps", steps["rl"]]
     played += ["--rl.workers", asked.workers, "--rl.seed", seed]
     clock.time("rl", prosa, "rl", run, *played, *on)
 
