@@ -30,7 +30,6 @@ from prosa.core.config import read_yaml
 from prosa.core.files import read_json, write_json
 from prosa.evaluate.tasks.registry import find_task
 
-ROOT = Path(__file__).parents[1]
 GPT3 = {
     "2D+": 100.0,
     "2D-": 98.9,
@@ -200,48 +199,24 @@ def main() -> None:
         help="of training; every run learns the same, however busy the machine is",
     )
     parser.add_argument("--lines", type=int, default=600_000, help="problems in the text")
-    parser.add_argument("--shown", type=int, default=40_000, help="conversations of SFT, a task and language")
+    parser.add_argument("--shown", type=int, default=40_000, help="conversations of SFT for a task of weight 1")
     parser.add_argument("--problems", type=int, default=2000, help="held-out problems of each task")
     parser.add_argument("--workers", default="0", help="cores to train on; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    run, seed, text = str(asked.out), str(asked.seed), asked.out.with_suffix(".jsonl")
-    steps = dict(zip(STAGES, asked.steps, strict=True))
     told = TaskData(
         tuple(GPT3), asked.shown, tuple(weights()), tools=True, tool_share=TOOL_SHARE, seed=100 * asked.seed
     )
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     clock = Clock(asked.out.with_suffix(".minutes.json"))
-
+    text = asked.out.with_suffix(".jsonl")
     if not asked.out.exists():
         clock.time("text", write_text, text, asked.lines, asked.seed)
-    on = ["--resume", "auto"]
-    recipe = ["--recipe", str(Path(__file__).with_suffix(".yaml")), "--train.workers", asked.workers]
-    recipe += ["--train.steps", steps["base"], "--train.seed", seed]
-    clock.time("base", prosa, "build", str(text), *recipe, "--out", run, *on)
-    shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
-    shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
-    rates = [*SFT.split(), "--sft.steps", steps["sft"]]
-    rates += ["--sft.workers", asked.workers, "--sft.seed", seed, "--tasks.seed", str(told.seed)]
-    clock.time("sft", prosa, "sft", run, *shown, *rates, *on)
-    judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
-    judged += ["--tasks.seed", str(100 * asked.seed + JUDGED_SEED)]
-    paces = ["--reward.steps", steps["reward"], "--reward.workers", asked.workers, "--reward.seed", seed]
-    clock.time("reward", prosa, "reward", run, *judged, *paces, *on)
-    played = [*RL.split(), "--tasks", *POLISHED, "--rl.steps", steps["rl"]]
-    played += ["--rl.workers", asked.workers, "--rl.seed", seed]
-    clock.time("rl", prosa, "rl", run, *played, *on)
-
-    exam = ["--tasks", *GPT3, "--problems", str(asked.problems), "--seed", seed, "--json"]
-    rows = {}
-    for name, more in EXAMS.items():
-        stage = name.partition(" ")[0]
-        saved = asked.out.with_suffix(f".{name.replace(' ', '-')}.json")
-        if not saved.is_file():
-            write_json(saved, json.loads(prosa("evaluate", f"{run}:{stage}", *exam, *more))["rows"])
-        rows[name] = read_json(saved)
-    every = {name: exam_prompts(name, asked.problems, asked.seed) for name in GPT3}
-    looked = check_held_out(itertools.chain(*every.values()), shown_texts(text, asked.out, told, asked.seed))
+    for stage, arguments in stages(asked, text, told).items():
+        clock.time(stage, prosa, *arguments, "--resume", "auto")
+    rows = {name: scores(name, more, asked.out, asked.problems, asked.seed) for name, more in EXAMS.items()}
+    exams = [problem.prompt for name in GPT3 for problem in find_task(name).up_to(asked.problems, seed=asked.seed)]
+    looked = check_held_out(exams, shown_texts(text, asked.out, told, asked.seed))
     figures = {
         "gpt3": GPT3,
         "rows": rows,
@@ -255,6 +230,35 @@ def main() -> None:
     print(table(rows), file=sys.stderr)
 
 
+def stages(asked: argparse.Namespace, text: Path, told: TaskData) -> dict[str, list[str]]:
+    """The command of each stage."""
+    run, seed = str(asked.out), str(asked.seed)
+    recipe = str(Path(__file__).with_suffix(".yaml"))
+    shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
+    shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
+    judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
+    commands = {
+        "base": ["build", str(text), "--recipe", recipe, "--out", run],
+        "sft": ["sft", run, *shown, "--tasks.seed", str(told.seed), *SFT.split()],
+        "reward": ["reward", run, *judged, "--tasks.seed", str(100 * asked.seed + JUDGED_SEED)],
+        "rl": ["rl", run, "--tasks", *POLISHED, *RL.split()],
+    }
+    for (stage, command), steps in zip(commands.items(), asked.steps, strict=True):
+        part = "train" if stage == "base" else stage
+        command += [f"--{part}.steps", steps, f"--{part}.workers", asked.workers, f"--{part}.seed", seed]
+    return commands
+
+
+def scores(name: str, more: list[str], run: Path, problems: int, seed: int) -> list[dict[str, Any]]:
+    """A row of the table, kept in a file beside the run."""
+    saved = run.with_suffix(f".{name.replace(' ', '-')}.json")
+    if not saved.is_file():
+        exam = ["--tasks", *GPT3, "--problems", str(problems), "--seed", str(seed), "--json"]
+        write_json(saved, json.loads(prosa("evaluate", f"{run}:{name.partition(' ')[0]}", *exam, *more))["rows"])
+    found: list[dict[str, Any]] = read_json(saved)
+    return found
+
+
 def table(rows: dict[str, list[dict[str, Any]]]) -> str:
     """The scores in Markdown, with Wilson's intervals, in percent."""
     found = ["| task | GPT-3 175B | " + " | ".join(rows) + " |", "|---" * (len(rows) + 2) + "|"]
@@ -266,11 +270,6 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> str:
             cells.append(f"{row['right']}/{row['n']} = {row['score']:.2%} ({low:.1%} to {high:.1%})")
         found.append(f"| {task} | {gpt3} | " + " | ".join(cells) + " |")
     return "\n".join(found).replace("%", "")
-
-
-def exam_prompts(task: str, n: int, seed: int) -> list[str]:
-    """What a task's exam asks."""
-    return [problem.prompt for problem in find_task(task).up_to(n, seed=seed)]
 
 
 if __name__ == "__main__":
