@@ -16,8 +16,8 @@ install: .venv/installed  ## make .venv with Prosa and its tools in it
 	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: install   ## the main job: Portuguese text -> tokens -> model -> generated text + report
-	$(BIN)/prosa build --recipe demo --out runs/demo --resume auto
+demo: install   ## the main job: Portuguese text -> base model -> assistant -> what each stage gained + report
+	$(BIN)/prosa build --recipe assistant --out runs/demo --resume auto
 
 test: install   ## the tests (no network, minutes)
 	$(BIN)/python -m pytest

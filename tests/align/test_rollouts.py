@@ -1,5 +1,7 @@
 """Replies as tensors: rows that branch say of every token what it says read alone, and what tools gave is no target."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,11 +15,14 @@ from prosa.align.rollouts import as_batch, roll_out
 from prosa.data.batches import IGNORE
 from prosa.generate.engine import Engine
 from prosa.generate.reply import Reply, announced
+from prosa.generate.sampling import Sampling
 from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.tokenizers.chat import ChatEncoder, Message
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
+from prosa.train.config import TrainConfig
+from prosa.train.optimizers import Optimizer
 from prosa.train.step import rows
 
 TOKENIZER = train(["um dois três quatro cinco seis one two three four five six"], TokenizerConfig(vocab_size=300))
@@ -153,3 +158,20 @@ def test_micro_batches_add_up_to_the_whole():
         grads = torch.autograd.grad(whole, network.embedding.weight)[0]
         of_parts = [torch.autograd.grad(part[0], network.embedding.weight)[0] for part in parts]
         assert (grads - sum(of_parts)).abs().max() < 1e-5 * grads.abs().max()
+
+
+def test_what_is_rolled_out_comes_from_the_weights_as_they_are() -> None:
+    """Also after steps of the optimizer: what the engine says of its tokens is what the model says of them."""
+    network = model()
+    engine = Engine(network, TOKENIZER, device="cpu", precision="float32")
+    optimizer = Optimizer(network, TrainConfig(steps=1, optimizer="adamw", lr=0.02, embedding_lr=0.0))
+    ids = torch.tensor([ENCODER.prompt(ASKED[0].messages)])
+    for step in range(3):
+        made = engine.generate([ids[0].tolist()], Sampling(seed=step), max_tokens=40, samples=4)
+        for completion in made:
+            written = Reply(tuple(ids[0].tolist()), (), tuple(t.id for t in completion.tokens), (), "stop")
+            read = alone(network, replace(written, written=(True,) * len(written.ids)))
+            assert read == pytest.approx([token.logprob for token in completion.tokens], abs=1e-4)
+        network(ids).logsumexp(-1).sum().backward()
+        optimizer.step()
+        network.zero_grad()

@@ -48,7 +48,7 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
     [
         (["biuld"], "unknown command: 'biuld'. Did you mean 'build'"),
         (["tokenizer", "trian"], "unknown action: 'trian'. Did you mean 'train'"),
-        (["build", "x", "--out", "y", "--recipe", "dmo"], "unknown recipe: 'dmo'. Did you mean 'demo'"),
+        (["build", "x", "--out", "y", "--recipe", "asistant"], "unknown recipe: 'asistant'. Did you mean 'assistant'"),
         (["build", "--out", "nowhere"], "no text given"),
         (["generate", "nowhere"], "nowhere is not a folder"),
         (["report", "nowhere"], "nowhere is not a run folder"),

@@ -68,5 +68,5 @@ def test_the_environment_overrides_the_recipe(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_unknown_recipe_suggests_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"unknown recipe: 'dmo'. Did you mean 'demo'"):
-        config.recipe_path("dmo")
+    with pytest.raises(UserError, match=r"unknown recipe: 'asistant'. Did you mean 'assistant'"):
+        config.recipe_path("asistant")

@@ -11,6 +11,8 @@ from prosa.generate.decoder import Decoder, can_decode
 from prosa.generate.engine import Engine
 from prosa.generate.sampling import Sampling
 from prosa.nn.cache import KVCache
+from prosa.train.config import TrainConfig
+from prosa.train.optimizers import Optimizer
 
 V = 50
 SHAPES = {
@@ -171,3 +173,18 @@ def test_the_same_tokens_with_it_and_without(model, tokenizer, monkeypatch, over
     assert found == texts(use_cache=False)
     monkeypatch.setattr(engine_module, "can_decode", lambda *_: False)
     assert found == texts()
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_our_optimizers_tell_it_that_the_weights_have_changed(kind, tokenizer):
+    """torch's fused AdamW does not tell autograd; what reinforcement learning generates must be the policy's own."""
+    model = random_model("modern", tokenizer.vocab_size)
+    engine = Engine(model, tokenizer, device="cpu")
+    sampling = Sampling(seed=3)
+    before = engine.generate([[1]], sampling, max_tokens=40)
+    optimizer = Optimizer(model, TrainConfig(steps=1, optimizer=kind, lr=0.05, muon_lr=0.05, embedding_lr=0.0))
+    model(torch.tensor([[1, 2, 3]])).logsumexp(-1).sum().backward()
+    optimizer.step()
+    after = engine.generate([[1]], sampling, max_tokens=40)
+    assert after == Engine(model, tokenizer, device="cpu").generate([[1]], sampling, max_tokens=40)
+    assert after != before

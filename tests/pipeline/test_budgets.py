@@ -25,16 +25,16 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize("known", TABLE)
 def test_each_row_is_used_at_its_time_and_near_it(known: float) -> None:
     for time in (known, known * 1.4, known / 1.4):
-        found = within(load_recipe("demo"), f"{time}m")
+        found = within(load_recipe("assistant"), f"{time}m")
         assert found.train.minutes == pytest.approx(time)
         assert found.train.steps == 0
         assert {k: getattr(found.model, k) for k in TABLE[known]["model"]} == TABLE[known]["model"]
         assert {k: getattr(found.train, k) for k in TABLE[known]["train"]} == TABLE[known]["train"]
-        assert found.sample == load_recipe("demo").sample  # the rest is the recipe's
+        assert found.sample == load_recipe("assistant").sample  # the rest is the recipe's
 
 
 def test_the_command_line_takes_its_defaults_from_the_budget() -> None:
-    parts = _recipe_parts(pretrain, ["--recipe", "demo", "--budget", "1h", "--train.seed", "3"])
+    parts = _recipe_parts(pretrain, ["--recipe", "assistant", "--budget", "1h", "--train.seed", "3"])
     assert parts["train"].minutes == 60
     assert parts["model"].size == TABLE[60.0]["model"]["size"]
     assert _recipe_parts(pretrain, [])["train"].minutes == 8

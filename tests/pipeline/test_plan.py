@@ -121,7 +121,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["shape"]["context"] == 2048
     assert main([*big, "--model.context", "512", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shape"]["context"] == 512
-    assert main(["plan", "demo", "--machine", "l4", "--json"]) == 0
+    assert main(["plan", "assistant", "--machine", "l4", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shape"]["vocab_size"] == 4096
     assert main(["plan", "--model.size", "gpt3-13b", "--machine", "h100", "--lang", "en"]) == 0
     shown = capsys.readouterr().out

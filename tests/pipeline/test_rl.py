@@ -58,10 +58,10 @@ def rewards(folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("method", ["grpo", "ppo"])
 def test_what_is_rewarded_is_learnt(run, tmp_path, method) -> None:
-    made = learn(run, tmp_path, method, 40)
+    made = learn(run, tmp_path, method, 60)
     earned = rewards(made.folder)
     assert sum(earned[:3]) / 3 < 0.65  # of two words one is right
-    assert sum(earned[-3:]) / 3 > 0.95
+    assert sum(earned[-5:]) / 5 > 0.95
     assert made.figures["reward"] == "verifier"
     line = made.figures["train"]
     assert {"kl", "entropy", "length", "finished", "clip_fraction", "generating", "loss", "grad_norm"} <= line.keys()

@@ -28,9 +28,16 @@ def rating(model: str, value: float, low: float | None, high: float | None) -> d
     return {"model": model, "rating": value, "interval": [low, high], "comparisons": 2000}
 
 
+def model(name: str, cut: int = 0, too_long: int = 0) -> dict[str, Any]:
+    return {"model": name, "cut": cut, "too_long": too_long}
+
+
 def arena(**changes: Any) -> Plain:
     return Plain(
         {
+            "models": [model("sft"), model("rl")],
+            "asked": {"plurals": 300, "mine.jsonl": 100},
+            "unheld": 0,
             "judges": ["verifier"],
             "prompts": 400,
             "without_verdict": 0,
@@ -97,3 +104,27 @@ def test_a_name_can_draw_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out
     assert "[red]x␛[2J" in out
     assert "[b]␛ × y" in out
+
+
+def test_what_no_judge_saw_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show_arena(arena(models=[model("sft", cut=1200), model("rl\x1b", too_long=7)], unheld=12))
+    out = capsys.readouterr().out
+    assert "sft: 1,200 of 400 answers did not end by themselves." in out
+    assert "rl␛: 7 of 400 prompts are longer than its context: no answer." in out
+    assert "12 of 400 prompts are left out: an answer is longer than the reward model's context." in out
+    set_language("pt-BR")
+    show_arena(arena(models=[model("sft", cut=1200), model("rl", too_long=7)], unheld=12))
+    out = capsys.readouterr().out
+    assert "sft: 1.200 de 400 respostas não terminaram sozinhas." in out
+    assert "rl: 7 de 400 prompts são maiores que o seu contexto: sem resposta." in out
+    assert "12 de 400 prompts ficam de fora" in out
+
+
+def test_ten_prompts_with_every_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    replies = {"[b]sft": {"text": "a\nb\x1b", "right": True}, "rl": {"text": "x" * 999, "right": False}}
+    asked = [{"prompt_id": str(i), "prompt": f"Quanto é {i}?", "replies": replies} for i in range(12)]
+    asked[1]["replies"] = {"rl": {"text": "oi", "right": None}}
+    show_arena(arena(answers=asked), answers=True)
+    out = capsys.readouterr().out
+    assert "\nQuanto é 0?\n  ✓ [b]sft a ⏎ b␛\n  ✗ rl     " + "x" * 160 + "…\n\nQuanto é 1?\n  · rl oi\n" in out
+    assert ("Quanto é 9?" in out, "Quanto é 10?" in out) == (True, False)

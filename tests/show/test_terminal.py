@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fake_run import CORPUS, EVALUATION
+from fake_stages import gains_json
 
 from prosa.core.language import set_language
 from prosa.show import terminal
@@ -28,6 +29,7 @@ class Plain:
 class Built:
     run: Path
     samples: list[dict[str, Any]]
+    gains: dict[str, Any] | None = None
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +135,14 @@ def test_build_says_what_was_made_and_what_to_do_next(run_folder: Path, capsys: 
         f"prosa evaluate '{folder}' --text another-text.txt",
     ):
         assert command in out
+    assert "prosa chat" not in out
+
+
+def test_a_build_of_an_assistant_ends_with_what_each_stage_gained(run_folder: Path, capsys) -> None:
+    terminal.show_build(Built(run_folder, [], gains_json()))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "rl − sft" in out
+    assert out.index("Gained over the stage before") < out.index("Next:") < out.index(f"prosa chat {run_folder}")
 
 
 def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:

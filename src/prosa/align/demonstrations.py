@@ -1,6 +1,7 @@
 """Conversations made of problems with known answers: what a model is shown before it is let to try by itself."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
@@ -11,7 +12,7 @@ from prosa.evaluate.tasks.problem import Problem
 from prosa.evaluate.tasks.registry import find_task
 from prosa.evaluate.tasks.task import Task
 from prosa.generate.reply import announced
-from prosa.generate.tools import Toolbox, builtin_tools
+from prosa.generate.tools import Tool, Toolbox, ToolCall, builtin_tools
 from prosa.tokenizers.chat import Message
 
 WORDINGS = ("own", "bare")
@@ -30,20 +31,22 @@ class TaskData:
     languages: tuple[Lang, ...] = ("pt-BR",)
     """Languages of the problems; a task that has not one of them is left out there."""
     tools: bool = False
-    """Show some of the problems that a built-in tool can solve with its call and result."""
+    """Announce built-in tools with some of the problems, and show the call and its result where one can solve it."""
     tool_share: float = 0.5
-    """With tools: the share of these."""
+    """With tools: the share of the problems with which some are announced."""
+    calls: float = 1.0
+    """With tools: of the problems that an announced one can solve, the share shown with the call; the rest without."""
     seed: int = 0
     """Which problems."""
 
     def __post_init__(self) -> None:
         for name in self.names:
             find_task(name)
-        if self.problems < 1:
+        if self.problems < 1 or not 0 <= self.calls <= 1:
             raise UserError(
                 tr(
-                    f"tasks.problems is {self.problems}, must be at least 1.",
-                    f"tasks.problems é {self.problems}, deve ser pelo menos 1.",
+                    f"tasks: problems is {self.problems} (at least 1), calls {self.calls} (from 0 to 1).",
+                    f"tasks: problems é {self.problems} (mínimo 1), calls {self.calls} (de 0 a 1).",
                 )
             )
         if self.weights and (len(self.weights) != len(self.names) or not all(0 < w < inf for w in self.weights)):
@@ -91,21 +94,41 @@ def _problems(task: Task, language: Lang, n: int, seed: int) -> list[Problem]:
     return [problem for turn in zip(*of_each, strict=True) for problem in turn][:n]
 
 
-def _shown(problem: Problem, n: int, data: TaskData) -> list[Message]:
-    """The problem and its answer; or, where tools are to be shown and one helps, its call and result between them.
+def announce_some(conversations: Sequence[Conversation], data: TaskData) -> list[Conversation]:
+    """Conversations, half of those that call no tool with tools announced, where ``data`` shows tools.
 
-    Of the other tools some are announced, not always the same: which there are differs from owner to owner.
+    A model that saw tools announced only where they helped would call them whatever it is asked.
+    """
+    if not data.tools:
+        return list(conversations)
+    found = []
+    for n, conversation in enumerate(conversations):
+        random = Random(f"{data.seed}/conversation/{n}")
+        if not any(m.calls for m in conversation.messages) and random.random() < 0.5:
+            tools = builtin_tools("en" if data.languages[:1] == ("en",) else "pt")
+            messages = announced(conversation.messages, _some(tools, random))
+            conversation = replace(conversation, messages=tuple(messages))
+        found.append(conversation)
+    return found
+
+
+def _shown(problem: Problem, n: int, data: TaskData) -> list[Message]:
+    """The problem and its answer; where tools are shown, a share of the problems has some of them announced, and the
+    call and its result between them if one helps.
+
+    That none helps must be learnt too. Which others are announced differs, as it does from owner to owner.
     """
     asked, answer = Message("user", problem.prompt), Message("assistant", problem.answer)
     random = Random(f"{data.seed}/{problem.task}/{n}")
-    if not data.tools or problem.call is None or random.random() < 1 - data.tool_share:
+    if not data.tools or random.random() < 1 - data.tool_share:
         return [asked, answer]
-    tools = builtin_tools("en" if problem.language == "en" else "pt")
-    toolbox = Toolbox(tool for tool in tools if tool.name == problem.call.name or random.random() < 0.5)
+    toolbox = _some(builtin_tools("en" if problem.language == "en" else "pt"), random, problem.call)
+    if problem.call is None or random.random() >= data.calls:
+        return [*announced([asked], toolbox), answer]
     result = toolbox.run(problem.call).content
-    return [
-        *announced([asked], toolbox),
-        Message("assistant", "", (problem.call,)),
-        Message("tool", result),
-        answer,
-    ]
+    return [*announced([asked], toolbox), Message("assistant", "", (problem.call,)), Message("tool", result), answer]
+
+
+def _some(tools: Iterable[Tool], random: Random, call: ToolCall | None = None) -> Toolbox:
+    """The tool that is called, and half of the others."""
+    return Toolbox(tool for tool in tools if (call and tool.name == call.name) or random.random() < 0.5)

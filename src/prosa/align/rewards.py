@@ -35,10 +35,11 @@ class Verifier:
 
 
 class Scored:
-    """The score of a reward model.
+    """The score of a reward model, of the question and the last turn of the reply.
 
-    It reads the very ids that were written, and at the end ``<|end|>``, also where a reply was cut or ended the text:
-    of anything else it has learnt nothing. What its context cannot hold is left out before that.
+    How tools came to help is not judged: preferences are between answers, and of anything else the model has learnt
+    nothing. The last turn is the very ids that were written, and at the end ``<|end|>``, also where a reply was cut or
+    ended the text. What the context cannot hold is left out before that.
     """
 
     name = "reward model"
@@ -52,8 +53,9 @@ class Scored:
         encoder = self._model.encoder
         ends = {encoder.end_id, encoder.tokenizer.end_of_text}
         sequences = []
-        for reply in replies:
-            ids = [*reply.prompt, *reply.ids]
+        for prompt, reply in zip(asked, replies, strict=True):
+            start = max((at + 1 for at, written in enumerate(reply.written) if not written), default=0)
+            ids = [*encoder.prompt(prompt.messages), *reply.ids[start:]]
             ids = ids[:-1] if ids[-1] in ends else ids
             sequences.append([*ids[: self._context - 1], encoder.end_id])
         return self._model.score_ids(sequences)

@@ -31,13 +31,13 @@ class RlConfig:
     """Replies of an iteration, all prompts together."""
     group: int = 8
     """Replies to each prompt; a divisor of replies."""
-    max_tokens: int = 64
+    max_tokens: int = 96
     """The most tokens of a reply's turn."""
     minibatch: int = 128
     """Replies of an optimizer step."""
-    epochs: int = 4
+    epochs: int = 2
     """Passes over an iteration's replies."""
-    lr: float = 5e-4
+    lr: float = 2e-4
     """AdamW's peak learning rate."""
     warmup: int = 5
     """Iterations over which the learning rate rises from 0 to its peak."""

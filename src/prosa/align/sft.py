@@ -22,11 +22,7 @@ class SftConfig(TrainConfig):
 
     epochs: float = 3.0
     """With steps 0: the most passes over the conversations. 0: no limit."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 1e-3
-    """AdamW's peak learning rate."""
-    embedding_lr: float = 0.0
+    embedding_lr: float = 1e-2
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after the warm-up."""

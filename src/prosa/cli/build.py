@@ -18,6 +18,6 @@ def main(argv: list[str]) -> int:
         examples="""
             prosa build my-folder/ --out runs/mine
             prosa build my-folder/ --out runs/mine --resume auto
-            prosa build --recipe demo --out runs/demo --train.minutes 3
+            prosa build --recipe assistant --out runs/assistant
         """,
     )

@@ -18,9 +18,12 @@ COMMANDS = {
     "reward": ("reward", "preferences -> a model that scores answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
+    "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
+    "classify": ("classify", "which class a text is of"),
     "chat": ("chat", "talk with a model in the terminal"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
+    "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),
@@ -50,7 +53,8 @@ def usage() -> str:
         "usage: prosa COMMAND ...",
         "",
     ]
-    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    width = max(map(len, COMMANDS))
+    lines += [f"  {name:<{width}} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(lines) + "\n" + EPILOG
 
 

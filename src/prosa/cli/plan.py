@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
         as_json=lambda made: made.to_json(),
         examples="""
             prosa plan
-            prosa plan demo --train.minutes 30
+            prosa plan assistant --train.minutes 30
             prosa plan --model.size gpt2-124m --train.batch-size 64 --tokens 2.5e9 --machine a100
             prosa plan --model.size gpt3-175b --tokens 300e9 --machine h100 --devices 1024 --price 2.5
             prosa plan --model.size llama-7b --tokens 1e12 --machine h100 --devices 64 --json
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
 
 
 def _spelled_out(argv: list[str]) -> list[str]:
-    """``plan demo`` means ``--recipe demo``; without a recipe a published model has its own context."""
+    """``plan assistant`` means ``--recipe assistant``; without a recipe a published model has its own context."""
     from prosa.models.sizes import PUBLISHED
 
     if argv and not argv[0].startswith("-"):

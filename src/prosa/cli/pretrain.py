@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
         as_json=lambda result: result.to_json(),
         examples="""
             prosa pretrain --data runs/mine/data --out runs/mine
-            prosa pretrain --recipe demo --data tokens --out runs/x --resume auto
+            prosa pretrain --recipe assistant --data tokens --out runs/x --resume auto
             prosa pretrain --data tokens --out runs/x --model.depth 6 --train.steps 2000 --train.lr 1e-3
         """,
     )

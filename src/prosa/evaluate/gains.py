@@ -6,7 +6,7 @@ gain. The greedy answers then meet in an arena, judged by the verifiers and, whe
 Alignment costs diversity (Kirk et al. 2024, arXiv 2310.06452), so samples of the first and the last stage are compared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
@@ -15,7 +15,8 @@ from prosa.core.errors import UserError
 from prosa.core.interval import wilson
 from prosa.evaluate.arena.contest import hold_contest
 from prosa.evaluate.arena.diversity import Estimate, diversity, diversity_change
-from prosa.evaluate.arena.judges import Judge, ScoreJudge, VerifierJudge
+from prosa.evaluate.arena.judges import Judge, Reward, VerifierJudge, reward_judge
+from prosa.evaluate.arena.prompt import Prompt
 from prosa.evaluate.arena.standings import Standings, standings
 from prosa.evaluate.tasks.answerer import Answerer
 from prosa.evaluate.tasks.exam import Exam
@@ -30,7 +31,6 @@ REWARDED = 300  # prompts that the reward model judges
 VARIED, SAMPLES = 40, 4  # prompts that diversity is measured on, and samples of each
 
 Samples = dict[str, list[str]]
-Reward = Callable[[Sequence[Sequence[Message]]], Sequence[float | None]]
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,7 @@ def gains_of(
 
     Args:
         stages: oldest first, asked the same exams.
-        reward: conversations to a score each, of the run's reward model; None for one that it cannot hold, whose
-            prompt that judge then leaves out.
+        reward: of the run's reward model, which leaves out prompts with an answer that it cannot hold.
     """
     at = {stage.name: stage for stage in stages}
     differences = [
@@ -174,22 +173,16 @@ def _arena(stages: Sequence[StageScores], seed: int, reward: Reward | None) -> d
         return {}
     marked = {stage.name: _marked(stage) for stage in reversed(stages)}  # the newest first: sft × base
     some = next(iter(marked.values()))
-    prompts = {id: answer.problem.prompt for id, answer in some.items()}
     answers = {name: {id: answer.reply for id, answer in given.items()} for name, given in marked.items()}
-    right = {
-        (answer.problem.prompt, answer.reply): answer.right for given in marked.values() for answer in given.values()
-    }
-    judges: list[tuple[Judge, dict[str, str]]] = [(VerifierJudge(lambda prompt, reply: right[prompt, reply]), prompts)]
+    prompts = {}
+    for id, answer in some.items():
+        right = {given[id].reply: given[id].right for given in marked.values()}
+        prompts[id] = Prompt(id, (Message("user", answer.problem.prompt),), right.__getitem__)
+    judges: list[tuple[Judge, list[Prompt]]] = [(VerifierJudge(), list(prompts.values()))]
     if reward is not None:
-        few = {id: prompts[id] for id in _drawn(stages, seed)[:REWARDED]}
-        pairs = list(dict.fromkeys((few[id], answers[name][id]) for id in few for name in answers))
-        scored = reward([[Message("user", prompt), Message("assistant", reply)] for prompt, reply in pairs])
-        score = {pair: value for pair, value in zip(pairs, scored, strict=True) if value is not None}
-        held = {
-            id: prompt for id, prompt in few.items() if all((prompt, given[id]) in score for given in answers.values())
-        }
+        judge, held = reward_judge(reward, [prompts[id] for id in _drawn(stages, seed)[:REWARDED]], answers)
         if held:
-            judges.append((ScoreJudge(lambda prompt, replies: [score[prompt, reply] for reply in replies]), held))
+            judges.append((judge, held))
     return {judge.name: standings(hold_contest(judge, asked, answers), seed=seed) for judge, asked in judges}
 
 

@@ -9,7 +9,8 @@ from prosa.core.errors import UserError
 from prosa.core.files import is_complete, write_json
 from prosa.core.language import Lang, tr
 from prosa.core.progress import progress
-from prosa.evaluate.gains import Gains, Reward, StageScores, draw_samples, gains_of
+from prosa.evaluate.arena.judges import Reward
+from prosa.evaluate.gains import Gains, StageScores, draw_samples, gains_of
 from prosa.evaluate.tasks.measure import measure
 from prosa.pipeline.run import BASE, GAINS, MODEL_STAGES, REWARD
 from prosa.pipeline.stage import RESOLVED

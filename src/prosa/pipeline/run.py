@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prosa.tokenizers.protocol import Tokenizer
 
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
+CLASSIFIER = "classifier"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)

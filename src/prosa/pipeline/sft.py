@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prosa.align.demonstrations import TaskData, demonstrations
+from prosa.align.demonstrations import TaskData, announce_some, demonstrations
 from prosa.align.lora import LoraConfig
 from prosa.align.sft import SftConfig, answers, validator
 from prosa.core.errors import UserError
@@ -57,7 +57,8 @@ def sft(
         data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
         tasks: Problems with verifiable answers, shown beside them.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
-        sft: The training.
+        sft: The training. Its rates suit small models made here; for a large one from elsewhere, try
+            --sft.optimizer adamw --sft.lr 2e-5 --sft.embedding-lr 0
         lora: Adapters in place of training all weights; they go to sft/adapter, and merged to sft/ itself.
         resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
         force: Replace an sft/ that is there.
@@ -95,7 +96,7 @@ def sft(
     encoder, context = ChatEncoder(tokenizer), network.config.context
     problems = Problems()
     conversations = list(read_conversations(data, problems)) if data else []
-    records = Records.divided([*conversations, *demonstrations(tasks)], problems, sft.held_out)
+    records = Records.divided([*announce_some(conversations, tasks), *demonstrations(tasks)], problems, sft.held_out)
 
     def batches(chosen: Sequence[Conversation], size: int = sft.batch_size) -> ConversationBatches:
         encoded = encoder.encode_batch([c.messages for c in chosen])

@@ -13,11 +13,18 @@ from prosa.show.words import percent
 
 UNREADABLE = 3  # replies shown
 EXCERPT = 200  # characters of each
+SIDE_BY_SIDE, SHORT = 10, 160  # prompts shown with every answer, and characters of an answer
 
 
-def show_arena(found: Jsonable) -> None:
-    """Two tables, then what has to be known to read them."""
-    print_arena(found.to_json(), new_console())
+def show_arena(found: Jsonable, *, answers: bool = False) -> None:
+    """Two tables, then what has to be known to read them and, where asked for, answers side by side."""
+    plain, console = found.to_json(), new_console()
+    print_arena(plain, console)
+    for line in _cautions(plain):
+        console.print(Text(line.translate(CONTROLS)), soft_wrap=True)
+    if answers:
+        for asked in plain["answers"][:SIDE_BY_SIDE]:
+            print_answers(asked["prompt"], asked["replies"], console)
 
 
 def print_arena(plain: Mapping[str, Any], console: Console) -> None:
@@ -27,6 +34,15 @@ def print_arena(plain: Mapping[str, Any], console: Console) -> None:
     console.print(table(tr("Ratings (mean 1,000)", "Pontuações (média 1.000)"), rating_heads(), rating_rows(plain)))
     for line in _remarks(plain):
         console.print(Text(line.translate(CONTROLS)), soft_wrap=True)
+
+
+def print_answers(prompt: str, replies: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """A prompt, and what every model answered, marked right or wrong where that is known."""
+    console.print(Text(f"\n{_short(prompt)}", style="cyan"), soft_wrap=True)
+    width = max(map(len, replies))
+    for model, reply in replies.items():
+        mark = {True: "✓", False: "✗", None: "·"}[reply["right"]]
+        console.print(Text(f"  {mark} {model.translate(CONTROLS):<{width}} {_short(reply['text'])}"), soft_wrap=True)
 
 
 def rate_heads() -> list[str]:
@@ -93,6 +109,41 @@ def _ends(interval: Sequence[float | None]) -> str:
     """Low – high; an open end is infinite."""
     low, high = (None if end is None else number(end) for end in interval)
     return f"{low or '-∞'} – {high or '∞'}"
+
+
+def _short(text: str) -> str:
+    line = " ⏎ ".join(text.split("\n")).translate(CONTROLS)
+    return line if len(line) <= SHORT else line[:SHORT] + "…"
+
+
+def _cautions(plain: Mapping[str, Any]) -> list[str]:
+    """What the judge did not see: answers cut short, prompts that were too long."""
+    lines, asked = [], number(sum(plain["asked"].values()))
+    for model in plain["models"]:
+        name, cut, too_long = model["model"], number(model["cut"]), number(model["too_long"])
+        if model["too_long"]:
+            lines.append(
+                tr(
+                    f"{name}: {too_long} of {asked} prompts are longer than its context: no answer.",
+                    f"{name}: {too_long} de {asked} prompts são maiores que o seu contexto: sem resposta.",
+                )
+            )
+        if model["cut"]:
+            lines.append(
+                tr(
+                    f"{name}: {cut} of {asked} answers did not end by themselves.",
+                    f"{name}: {cut} de {asked} respostas não terminaram sozinhas.",
+                )
+            )
+    if plain["unheld"]:
+        left_out = number(plain["unheld"])
+        lines.append(
+            tr(
+                f"{left_out} of {asked} prompts are left out: an answer is longer than the reward model's context.",
+                f"{left_out} de {asked} prompts ficam de fora: resposta maior que o contexto do modelo de recompensa.",
+            )
+        )
+    return lines
 
 
 def _remarks(plain: Mapping[str, Any]) -> list[str]:

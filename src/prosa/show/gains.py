@@ -3,22 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from prosa.core.language import number, tr
-from prosa.show.arena import print_arena
+from prosa.show.arena import print_answers, print_arena
 from prosa.show.console import Jsonable, new_console, table
-from prosa.show.markup import CONTROLS
 from prosa.show.tasks import ends, points, remarks, verdict_name
 from prosa.show.words import percent
 
 WIDE = 6  # tasks in a table
-EXCERPT = 160  # characters of an answer
 
 
 def show_gains(found: Jsonable, *, answers: bool = False) -> None:
-    """The tables, one idea each, and the verdict of every stage in words."""
-    plain, console = found.to_json(), new_console()
+    """What ``print_gains`` prints, on the terminal."""
+    print_gains(found.to_json(), new_console(), answers=answers)
+
+
+def print_gains(plain: Mapping[str, Any], console: Console, *, answers: bool = False) -> None:
+    """The tables, one idea each, and the verdict of every stage in words.
+
+    Args:
+        plain: what ``gains.json`` holds.
+        answers: ten prompts with every stage's answer too.
+    """
     for tasks in _chunks(task_names(plain)):
         rows = [[stage, *(score_cell(plain, stage, task) for task in tasks)] for stage in stage_names(plain)]
         heads = [tr("stage", "etapa"), *(f"{task_name(task)}, n = {asked(plain, task)}" for task in tasks)]
@@ -53,10 +61,7 @@ def show_gains(found: Jsonable, *, answers: bool = False) -> None:
         console.print(Text(line, style="bold"), soft_wrap=True)
     if answers:
         for asked_ in plain["answers"]:
-            console.print(Text(f"\n{asked_['task']}: {_short(asked_['prompt'])}", style="cyan"), soft_wrap=True)
-            for stage, reply in asked_["replies"].items():
-                mark = "✓" if reply["right"] else "✗"
-                console.print(Text(f"  {mark} {stage:<5} {_short(reply['text'])}"), soft_wrap=True)
+            print_answers(f"{asked_['task']}: {asked_['prompt']}", asked_["replies"], console)
 
 
 def stage_names(plain: Mapping[str, Any]) -> list[str]:
@@ -178,8 +183,3 @@ def figure_name(key: str) -> str:
 
 def _chunks(tasks: Sequence[str]) -> list[Sequence[str]]:
     return [tasks[start : start + WIDE] for start in range(0, len(tasks), WIDE)]
-
-
-def _short(text: str) -> str:
-    line = " ⏎ ".join(text.split("\n")).translate(CONTROLS)
-    return line if len(line) <= EXCERPT else line[:EXCERPT] + "…"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from prosa.core.language import duration, number, size, tr
 from prosa.show.console import Jsonable, new_console, table
+from prosa.show.gains import print_gains
 from prosa.show.load import RunData, figure, load_run
 from prosa.show.markup import CONTROLS
 from prosa.show.verdict import interval, scores, verdict
@@ -52,6 +53,11 @@ class Built(Protocol):
     @property
     def run(self) -> Path:
         """The run folder."""
+        ...
+
+    @property
+    def gains(self) -> dict[str, Any] | None:
+        """What the stages after pretraining gained; None where there are none."""
         ...
 
     @property
@@ -247,10 +253,13 @@ def show_build(built: Built) -> None:
         console.print(Text("\n") + text + Text("\n"))
     if run.evaluation is not None:
         _evaluation(console, run.evaluation)
+    if built.gains is not None:
+        print_gains(built.gains, console)
     folder, example = str(run.folder), tr("Once upon a time", "Era uma vez")
     prompt = next((sample["prompt"] for sample in built.samples if sample["prompt"]), example)
     _commands(
         console,
+        *([shlex.join([_program(), "chat", folder])] if built.gains is not None else []),
         shlex.join([_program(), "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),
         shlex.join([_program(), "report", folder]),
         shlex.join([_program(), "evaluate", folder, "--text", tr("another-text.txt", "outro-texto.txt")]),

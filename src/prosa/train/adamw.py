@@ -54,6 +54,7 @@ class AdamW:
                 amsgrad=False,
                 maximize=False,
             )
+            torch.autograd.graph.increment_version(parameters)  # the fused operation leaves it; the engine looks at it
 
     def _of(self, p: Tensor) -> dict[str, Tensor]:
         if not self.state.get(p):

@@ -198,4 +198,4 @@ def test_reasoned_answers_may_be_longer():
     measure(parrot, asked)
     measure(parrot, asked, "cot")
     measure(parrot, asked, "cot", max_tokens=9)
-    assert parrot.limits == [64, 256, 9]
+    assert parrot.limits == [96, 256, 9]

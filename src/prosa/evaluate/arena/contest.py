@@ -1,7 +1,7 @@
 """A contest: every pair of models, on every prompt, before one judge."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prosa.core.errors import UserError
@@ -9,6 +9,7 @@ from prosa.core.language import number, tr
 from prosa.core.progress import progress
 from prosa.evaluate.arena.comparison import Comparison
 from prosa.evaluate.arena.judges import Judge, Verdict
+from prosa.evaluate.arena.prompt import Prompt
 
 FEW = 10  # pairs before it is said that a judge gives no verdicts
 
@@ -37,12 +38,11 @@ class Contest:
         return self.flips / self.both_orders if self.both_orders else None
 
 
-def hold_contest(judge: Judge, prompts: Mapping[str, str], answers: Mapping[str, Mapping[str, str]]) -> Contest:
+def hold_contest(judge: Judge, prompts: Sequence[Prompt], answers: Mapping[str, Mapping[str, str]]) -> Contest:
     """Let ``judge`` compare every two models' answers; the same answer twice is a tie without asking.
 
     Args:
-        prompts: the text of each prompt id.
-        answers: of each model, the answer to each prompt id.
+        answers: of each model, the answer to each prompt by its id.
 
     Raises:
         UserError: no prompt, fewer than two models, an answer is missing, or most pairs get no verdict; and what the
@@ -52,12 +52,12 @@ def hold_contest(judge: Judge, prompts: Mapping[str, str], answers: Mapping[str,
     pairs = list(itertools.combinations(answers, 2))
     comparisons, verdicts = list[Comparison](), list[Verdict]()
     with progress(tr("judging", "julgando"), len(prompts) * len(pairs), tr("pairs", "pares")) as bar:
-        for (id, prompt), (first, second) in itertools.product(prompts.items(), pairs):
-            a, b = answers[first][id], answers[second][id]
+        for prompt, (first, second) in itertools.product(prompts, pairs):
+            a, b = answers[first][prompt.id], answers[second][prompt.id]
             verdict = Verdict("tie") if a == b else judge.compare(prompt, a, b)
             verdicts.append(verdict)
             if verdict.winner is not None:
-                comparisons.append(Comparison(id, first, second, verdict.winner, judge.name))
+                comparisons.append(Comparison(prompt.id, first, second, verdict.winner, judge.name))
             elif len(verdicts) >= FEW:
                 _check_readable(judge, verdicts)
             bar.advance()
@@ -72,7 +72,7 @@ def hold_contest(judge: Judge, prompts: Mapping[str, str], answers: Mapping[str,
     )
 
 
-def _check(prompts: Mapping[str, str], answers: Mapping[str, Mapping[str, str]]) -> None:
+def _check(prompts: Sequence[Prompt], answers: Mapping[str, Mapping[str, str]]) -> None:
     if not prompts:
         raise UserError(tr("there is no prompt to compare on.", "não há nenhum prompt em que comparar."))
     if len(answers) < 2:
@@ -83,7 +83,7 @@ def _check(prompts: Mapping[str, str], answers: Mapping[str, Mapping[str, str]])
             )
         )
     for model, given in answers.items():
-        if missing := [id for id in prompts if id not in given]:
+        if missing := [prompt.id for prompt in prompts if prompt.id not in given]:
             raise UserError(
                 tr(
                     f"{model} has no answer to {number(len(missing))} prompts, the first is {missing[0]!r}.",

@@ -4,13 +4,18 @@ Each judge is an object with a name and ``compare``. The outside one is in outsi
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.evaluate.arena.comparison import Winner
+from prosa.evaluate.arena.prompt import Prompt
+from prosa.tokenizers.chat import Message
+
+Reward = Callable[[Sequence[Sequence[Message]]], Sequence[float | None]]
+"""Conversations to a score of each one's last turn; None for a conversation that the reward model cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -36,57 +41,47 @@ class Judge(Protocol):
         """What the comparisons say of who judged."""
         ...
 
-    def compare(self, prompt: str, a: str, b: str) -> Verdict:
+    def compare(self, prompt: Prompt, a: str, b: str) -> Verdict:
         """Whether ``a`` (the first) or ``b`` (the second) is the better answer to ``prompt``."""
         ...
 
 
 @dataclass(frozen=True)
 class VerifierJudge:
-    """A right answer beats a wrong one; both right or both wrong is a tie.
+    """A right answer beats a wrong one; both right or both wrong is a tie."""
 
-    Attributes:
-        check: (prompt, answer) to whether the answer is right.
-    """
-
-    check: Callable[[str, str], bool]
     name: str = "verifier"
 
-    def compare(self, prompt: str, a: str, b: str) -> Verdict:
-        """Check both."""
-        right_a, right_b = self.check(prompt, a), self.check(prompt, b)
+    def compare(self, prompt: Prompt, a: str, b: str) -> Verdict:
+        """Check both.
+
+        Raises:
+            ValueError: nobody knows the prompt's answer.
+        """
+        if prompt.check is None:
+            raise ValueError(f"{prompt.id} has no answer to verify by")
+        right_a, right_b = prompt.check(a), prompt.check(b)
         return Verdict("tie" if right_a == right_b else "first" if right_a else "second")
 
 
 @dataclass(frozen=True)
 class ScoreJudge:
-    """The answer of the higher score wins; scores that differ by ``margin`` or less are a tie.
+    """The answer of the higher score wins; equal scores are a tie.
 
     Attributes:
-        score: (prompt, answers) to a score of each answer, such as a reward model's.
-        margin: in the score's own unit, at least 0.
+        score: of an answer to a prompt.
     """
 
-    score: Callable[[str, Sequence[str]], Sequence[float]]
-    margin: float = 0.0
+    score: Callable[[Prompt, str], float]
     name: str = "reward"
 
-    def __post_init__(self) -> None:
-        if not self.margin >= 0:
-            raise UserError(
-                tr(
-                    f"a margin of {self.margin}: it must be at least 0.",
-                    f"uma margem de {self.margin}: precisa ser no mínimo 0.",
-                )
-            )
-
-    def compare(self, prompt: str, a: str, b: str) -> Verdict:
+    def compare(self, prompt: Prompt, a: str, b: str) -> Verdict:
         """Score both.
 
         Raises:
             UserError: a score is not a number.
         """
-        score_a, score_b = map(float, self.score(prompt, (a, b)))
+        score_a, score_b = self.score(prompt, a), self.score(prompt, b)
         if not (math.isfinite(score_a) and math.isfinite(score_b)):
             raise UserError(
                 tr(
@@ -94,6 +89,23 @@ class ScoreJudge:
                     f"{self.name} deu as notas {score_a} e {score_b}: não são números que se comparem.",
                 )
             )
-        if abs(score_a - score_b) <= self.margin:
-            return Verdict("tie")
-        return Verdict("first" if score_a > score_b else "second")
+        return Verdict("tie" if score_a == score_b else "first" if score_a > score_b else "second")
+
+
+def reward_judge(
+    reward: Reward, prompts: Sequence[Prompt], answers: Mapping[str, Mapping[str, str]], name: str = "reward"
+) -> tuple[ScoreJudge, list[Prompt]]:
+    """A judge that has scored all answers at once, and the prompts that it can judge: those whose answers it can hold.
+
+    Args:
+        answers: of each model, the answer to each prompt by its id.
+    """
+    asked = {
+        (prompt.id, given[prompt.id]): [*prompt.turns, Message("assistant", given[prompt.id])]
+        for prompt in prompts
+        for given in answers.values()
+    }
+    scored = zip(asked, reward(list(asked.values())), strict=True)
+    known = {key: score for key, score in scored if score is not None}
+    held = [prompt for prompt in prompts if all((prompt.id, given[prompt.id]) in known for given in answers.values())]
+    return ScoreJudge(lambda prompt, answer: known[prompt.id, answer], name), held

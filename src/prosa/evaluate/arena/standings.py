@@ -35,7 +35,7 @@ class Standings:
 
 
 def standings(contest: Contest, *, seed: int = 0) -> Standings:
-    """Compute them; comparisons from a file are ``Contest(tuple(read_comparisons(path)))``.
+    """Compute them.
 
     Args:
         seed: of the resampled prompts, the same for all intervals.

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prosa.evaluate.arena.comparison import Comparison, nothing_to_compare
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.evaluate.arena.comparison import Comparison
 from prosa.evaluate.arena.resample import DRAWS, drawn_sums
 
 
@@ -69,7 +71,7 @@ def tally(comparisons: Sequence[Comparison]) -> Tally:
         UserError: there is no comparison.
     """
     if not comparisons:
-        raise nothing_to_compare()
+        raise UserError(tr("there is no comparison.", "não há nenhuma comparação."))
     models = sorted({name for c in comparisons for name in (c.first, c.second)})
     prompts = sorted({c.prompt_id for c in comparisons})
     at_model, at_prompt = ({name: i for i, name in enumerate(names)} for names in (models, prompts))

@@ -18,7 +18,7 @@ from prosa.evaluate.tasks.prompting import Prompting, conversation
 from prosa.tokenizers.chat import Message
 
 SHOTS = 5  # examples of few-shot prompting
-MAX_TOKENS, MAX_REASONING = 64, 256  # of an answer, and of one that is reasoned
+MAX_TOKENS, MAX_REASONING = 96, 256  # of an answer, and of one that is reasoned
 ROOM = 16  # tokens left for the answer beside examples, more than the longest of theirs
 SHOWN = 3  # examples of right answers in JSON, and of wrong ones
 
