@@ -124,7 +124,7 @@ def begin(
     from prosa.core.environment import environment
 
     claim_stage(folder, resume, force=force, inputs=list(inputs), later=later)
-    if not (folder / RESOLVED).is_file():
+    if not (folder / "env.json").is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
 
@@ -158,11 +158,11 @@ def finish(
     from prosa.align.lora import merge
     from prosa.models.huggingface import save_model
 
-    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     network.cpu()
     if lora.rank:
         save_adapter(network, folder / ADAPTER, base=base, dropout=lora.dropout)
         merge(network)
+    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     save_model(network, folder, tokenizer=tokenizer)
     return complete(folder, result, settled=settled, figures=figures)
 
