@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from prosa.core.errors import UserError
 from prosa.serve import usage as module
 from prosa.serve.keys import Key, Keys
 from prosa.serve.usage import Prices, QuotaExceeded, Usage, UsageRow
@@ -178,6 +179,22 @@ def test_kill_9_loses_no_settled_request(path: Path) -> None:
     (row,) = Usage(path).rows()
     assert told <= row.requests <= told + 1
     assert (row.prompt_tokens, row.completion_tokens) == (2 * row.requests, 3 * row.requests)
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(path: Path) -> None:
+    maria = a_key(path, limit=100_000)
+    usage = Usage(path)
+    usage.settle(usage.reserve(maria, 10), "a", prompt_tokens=1, completion_tokens=1)
+    (pages,) = usage._store.rows("PRAGMA page_count")[0]
+    usage._store.run(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(UserError, match="full"):
+        for n in range(1000):
+            held = usage.reserve(maria, 10)
+            usage.settle(held, f"model {n}" + 100 * "x", prompt_tokens=1, completion_tokens=1)
+    usage._store.run("PRAGMA max_page_count = 1000000")
+    usage.settle(held, "b", prompt_tokens=5, completion_tokens=0)
+    assert usage.today(maria.id) == 2 * (len(usage.rows()) - 1) + 5
+    usage.reserve(maria, 100_000 - usage.today(maria.id))
 
 
 def test_prices(path: Path) -> None:
