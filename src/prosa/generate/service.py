@@ -7,11 +7,12 @@ the batch then; the thread goes on with the others.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
@@ -23,6 +24,8 @@ from prosa.generate.row import Overflow
 from prosa.generate.sampling import Sampling
 from prosa.generate.scheduler import CHUNK, Scheduler
 from prosa.generate.stream import Stream
+
+Made = TypeVar("Made")
 
 QUEUE = 256
 """Requests that may wait."""
@@ -90,6 +93,7 @@ class Service:
         self._scheduler = Scheduler(engine, memory=memory, rows=rows, chunk=chunk)
         self._changed = threading.Condition()  # of all below
         self._waiting: deque[Job] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
         self._closed = False
         self._finished = self._cancelled = self._failed = 0
         self._thread = threading.Thread(target=self._run, name="prosa-service", daemon=True)
@@ -135,20 +139,33 @@ class Service:
             streams.append(stream)
             jobs.append(stream.job)
         with self._changed:
-            if self._closed:
-                raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
-            at_once = max(0, self._scheduler.rows - len(self._scheduler.jobs))
-            if len(self._waiting) + len(jobs) > self.queue + at_once:
-                raise QueueFull(
-                    tr(
-                        f"{number(len(self._waiting))} requests wait; the queue has {number(self.queue)} places.",
-                        f"{number(len(self._waiting))} pedidos esperam; a fila tem {number(self.queue)} lugares.",
-                    ),
-                    tr("Try again later.", "Tente de novo mais tarde."),
-                )
+            self._check_room(len(jobs))
             self._waiting.extend(jobs)
             self._changed.notify_all()
         return streams
+
+    def call(self, function: Callable[[Engine], Made]) -> "Future[Made]":
+        """Have the model's thread do something else with the engine, between two steps (reading.py).
+
+        Raises:
+            QueueFull: too much waits.
+            Closed: the service is being closed.
+        """
+        future: Future[Made] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(function(self.engine))
+            except Exception as error:
+                future.set_exception(error)
+
+        with self._changed:
+            self._check_room(1)
+            self._calls.append(run)
+            self._changed.notify_all()
+        return future
 
     @property
     def figures(self) -> Figures:
@@ -156,7 +173,7 @@ class Service:
         scheduler = self._scheduler
         with self._changed:
             return Figures(
-                waiting=len(self._waiting),
+                waiting=len(self._waiting) + len(self._calls),
                 writing=len(scheduler.jobs),
                 places=scheduler.room.arena.size,
                 taken=scheduler.room.taken,
@@ -191,6 +208,21 @@ class Service:
         """Close; after an error what was asked for is cancelled."""
         self.close(finish=error is None)
 
+    def _check_room(self, more: int) -> None:
+        """Whether so many more may wait; the lock is held."""
+        if self._closed:
+            raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
+        at_once = max(0, self._scheduler.rows - len(self._scheduler.jobs))
+        waiting = len(self._waiting) + len(self._calls)
+        if waiting + more > self.queue + at_once:
+            raise QueueFull(
+                tr(
+                    f"{number(waiting)} requests wait; the queue has {number(self.queue)} places.",
+                    f"{number(waiting)} pedidos esperam; a fila tem {number(self.queue)} lugares.",
+                ),
+                tr("Try again later.", "Tente de novo mais tarde."),
+            )
+
     def _cancel(self, job: Job) -> None:
         with self._changed:
             job.cancelled = True
@@ -206,6 +238,8 @@ class Service:
         """The thread of the model."""
         while self._has_work():
             try:
+                if self._calls:
+                    self._calls.popleft()()
                 self._admit()
                 self._scheduler.step()
             except Exception as error:  # whatever it is, those who wait must be told, and others may come
@@ -214,8 +248,8 @@ class Service:
     def _has_work(self) -> bool:
         """Wait for some; False: closed, and all is done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._scheduler.jobs or self._closed)
-            return bool(self._waiting or self._scheduler.jobs)
+            self._changed.wait_for(lambda: self._waiting or self._calls or self._scheduler.jobs or self._closed)
+            return bool(self._waiting or self._calls or self._scheduler.jobs)
 
     def _admit(self) -> None:
         """Take from the queue what there is place for. Only this thread takes from it; others add to its end."""
