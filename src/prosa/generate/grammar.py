@@ -3,10 +3,13 @@
 At every step the grammar tells which tokens may come next; the others' logits become -inf (adjust.py). What ends a turn
 may come where the text is whole, and only there. JSON is written as ``json.dumps`` does, with one blank after commas
 and colons: it is what the models learn from, and a model that may put blanks anywhere may do so for ever.
+
+A ``Grammar`` never changes, and serves any number of completions and threads.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,54 @@ from prosa.core.language import tr
 from prosa.tokenizers.config import CALL, END
 from prosa.tokenizers.protocol import Tokenizer
 
-_LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+INEXACT = ("wordpiece", "wordlevel", "word-v1", "word-v2")
+"""Tokenizers whose tokens do not spell the text: blanks come between them as they are decoded."""
+
+
+def json_object(tokenizer: Tokenizer) -> "Grammar":
+    """Any JSON object.
+
+    Raises:
+        UserError: llguidance is not installed, or the tokenizer's tokens do not spell the text.
+    """
+    return json_schema(tokenizer, {"type": "object"})
+
+
+def json_schema(tokenizer: Tokenizer, schema: Mapping[str, Any]) -> "Grammar":
+    """JSON of a schema.
+
+    Raises:
+        UserError: as ``json_object``; the schema says what cannot be followed.
+    """
+    return Grammar(_vocabulary(tokenizer), f"start: %json {_laid_out(schema)}")
+
+
+def tool_call(
+    tokenizer: Tokenizer, tools: Sequence[tuple[str, Mapping[str, Any]]], *, most: int | None = 1
+) -> "Grammar":
+    """A call of one of these tools, or several: the control token, then ``{"name": ..., "arguments": {...}}``.
+
+    Args:
+        tools: names, and the schemas of their parameters.
+        most: calls of a turn; None: any number.
+
+    Raises:
+        UserError: as ``json_schema``; there are no tools, or the tokenizer has no token for a call.
+    """
+    if not tools:
+        raise UserError(tr("there is no tool to call.", "não há ferramenta para chamar."))
+    if CALL not in tokenizer.special_tokens:
+        raise UserError(
+            tr(f"the tokenizer has no {CALL}: no tool can be called.", f"o tokenizador não tem {CALL}."),
+            tr("Calls need a model that prosa sft has trained.", "Chamadas exigem um modelo treinado por prosa sft."),
+        )
+    rules = ["start: call" + ("+" if most is None else f"{{1,{most}}}")]
+    rules.append(f"call: {CALL} (" + " | ".join(f"tool{n}" for n in range(len(tools))) + ")")
+    for n, (name, parameters) in enumerate(tools):  # each schema is a rule: its "#/..." refer to itself
+        begin = '{"name": ' + json.dumps(name, ensure_ascii=False) + ', "arguments": '
+        rules += [f'tool{n}: {json.dumps(begin)} arguments{n} "}}"', f"arguments{n}: %json {_laid_out(parameters)}"]
+    return Grammar(_vocabulary(tokenizer), "\n".join(rules))
 
 
 class Grammar:
@@ -79,7 +129,7 @@ class Vocabulary:
     """A tokenizer as llguidance needs it; made once, it serves all grammars.
 
     Raises:
-        UserError: llguidance is not installed.
+        UserError: llguidance is not installed; the tokenizer's tokens do not spell the text, or none ends one.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -93,6 +143,17 @@ class Vocabulary:
 
         self._guidance = llguidance
         self.ends = [id for id in (tokenizer.special_tokens.get(END), tokenizer.end_of_text) if id is not None]
+        if tokenizer.kind in INEXACT:
+            raise UserError(
+                tr(
+                    f"a {tokenizer.kind} tokenizer cannot follow a schema: its tokens do not spell the text.",
+                    f"um tokenizador {tokenizer.kind} não pode seguir um esquema: seus tokens não soletram o texto.",
+                )
+            )
+        if not self.ends:
+            raise UserError(
+                tr("no token of the tokenizer ends a text.", "nenhum token do tokenizador encerra um texto."),
+            )
         wrapper = llguidance.TokenizerWrapper(_Told(tokenizer, self.ends[0]))
         self._tokenizer = llguidance.LLTokenizer(wrapper, eos_token=self.ends)
 
@@ -100,40 +161,10 @@ class Vocabulary:
         """llguidance's own."""
         return self._guidance.LLMatcher(self._tokenizer, self._guidance.LLMatcher.grammar_from_lark(text), log_level=0)
 
-    def json_object(self) -> Grammar:
-        """Any JSON object."""
-        return self.json_schema({"type": "object"})
 
-    def json_schema(self, schema: Mapping[str, Any]) -> Grammar:
-        """JSON of a schema.
-
-        Raises:
-            UserError: the schema says what cannot be followed.
-        """
-        return Grammar(self, f"start: %json {_laid_out(schema)}")
-
-    def calls(self, tools: Iterable[tuple[str, Mapping[str, Any]]], *, most: int | None = 1) -> Grammar:
-        """A call of one of these tools, or several.
-
-        Args:
-            tools: names, and the schemas of their parameters.
-            most: calls of a turn; None: any number.
-
-        Raises:
-            UserError: as ``json_schema``.
-        """
-        of_each: Sequence[Mapping[str, Any]] = [
-            {
-                "type": "object",
-                "properties": {"name": {"const": name}, "arguments": parameters},
-                "required": ["name", "arguments"],
-                "additionalProperties": False,
-            }
-            for name, parameters in tools
-        ]
-        schema = of_each[0] if len(of_each) == 1 else {"anyOf": of_each}
-        times = "+" if most is None else f"{{1,{most}}}"
-        return Grammar(self, f"start: call{times}\ncall: {CALL} json\njson: %json {_laid_out(schema)}")
+@lru_cache(maxsize=8)
+def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
+    return Vocabulary(tokenizer)
 
 
 class _Told:
@@ -153,8 +184,13 @@ class _Told:
 
 
 def _why(matcher: Any) -> str:
-    return str(matcher.get_error()).strip().partition("\n")[0]
+    first = str(matcher.get_error()).strip().partition("\n")[0]
+    return first.rpartition("failed to compile JSON schema: ")[2].removeprefix("Parser Error: ")
 
 
 def _laid_out(schema: Mapping[str, Any]) -> str:
-    return json.dumps({**schema, "x-guidance": _LAYOUT})
+    try:
+        return json.dumps({**schema, "x-guidance": LAYOUT}, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = tr("it is not JSON, or too deep", "não é JSON, ou é profundo demais")
+        raise UserError(tr(f"not a schema: {why}.", f"não é um esquema: {why}.")) from error

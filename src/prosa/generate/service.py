@@ -20,6 +20,7 @@ from prosa.generate.completion import Completion, Token
 from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
 from prosa.generate.job import Cancelled, End, Job
 from prosa.generate.prompt import Prompt
+from prosa.generate.reading import embed, score
 from prosa.generate.row import Overflow
 from prosa.generate.sampling import Sampling
 from prosa.generate.scheduler import CHUNK, Scheduler
@@ -166,6 +167,14 @@ class Service:
             self._calls.append(run)
             self._changed.notify_all()
         return future
+
+    def score(self, ids: Sequence[int], *, top: int = 0) -> "Future[list[Token]]":
+        """``reading.score``, by the model's thread (``asyncio.wrap_future`` makes it awaitable)."""
+        return self.call(partial(score, ids=ids, top=top))
+
+    def embed(self, ids: Sequence[int]) -> "Future[list[float]]":
+        """``reading.embed``, likewise."""
+        return self.call(partial(embed, ids=ids))
 
     @property
     def figures(self) -> Figures:
