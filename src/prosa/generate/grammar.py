@@ -41,7 +41,7 @@ def json_schema(tokenizer: Tokenizer, schema: Mapping[str, Any]) -> "Grammar":
     Raises:
         UserError: as ``json_object``; the schema says what cannot be followed.
     """
-    return Grammar(_vocabulary(tokenizer), f"start: %json {_laid_out(schema)}")
+    return Grammar(tokenizer, f"start: %json {_laid_out(schema)}")
 
 
 def tool_call(
@@ -68,21 +68,21 @@ def tool_call(
     for n, (name, parameters) in enumerate(tools):  # each schema is a rule: its "#/..." refer to itself
         begin = '{"name": ' + json.dumps(name, ensure_ascii=False) + ', "arguments": '
         rules += [f'tool{n}: {json.dumps(begin)} arguments{n} "}}"', f"arguments{n}: %json {_laid_out(parameters)}"]
-    return Grammar(_vocabulary(tokenizer), "\n".join(rules))
+    return Grammar(tokenizer, "\n".join(rules))
 
 
 class Grammar:
     """What a completion must be, for any number of them.
 
     Args:
-        vocabulary: the tokenizer's.
         text: in llguidance's dialect of Lark.
 
     Raises:
         UserError: it cannot be followed.
     """
 
-    def __init__(self, vocabulary: "Vocabulary", text: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, text: str) -> None:
+        vocabulary = _vocabulary(tokenizer)  # type: ignore[arg-type]  # a protocol, though all are hashable
         self._first = vocabulary.matcher(text)
         if self._first.is_error():
             why = _why(self._first)

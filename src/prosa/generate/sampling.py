@@ -33,6 +33,12 @@ class Sampling:
     """Only tokens at least this share as probable as the most probable one; 0: all."""
     repetition_penalty: float = 1.0
     """Divides positive and multiplies negative logits of tokens already in the context; 1: none."""
+    stop: tuple[str, ...] = ()
+    """Strings that end the text; they are not part of it."""
+    seed: int = 0
+    """The same prompt, settings and seed give the same text."""
+    top_logprobs: int = 0
+    """How many of the most probable tokens to report at each position."""
     presence_penalty: float = 0.0
     """Taken from the logits of tokens that have been written; below 0 it is added."""
     frequency_penalty: float = 0.0
@@ -41,12 +47,6 @@ class Sampling:
     """Token ids and what is added to their logits, from -100 to 100."""
     grammar: "Grammar | None" = None
     """What the text must be (grammar.py)."""
-    stop: tuple[str, ...] = ()
-    """Strings that end the text; they are not part of it."""
-    seed: int = 0
-    """The same prompt, settings and seed give the same text."""
-    top_logprobs: int = 0
-    """How many of the most probable tokens to report at each position."""
 
     def __post_init__(self) -> None:
         checks: list[tuple[bool, str, object, str]] = [
