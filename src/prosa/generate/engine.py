@@ -177,6 +177,11 @@ class Engine:
                     f"overflow é {overflow!r}, deve ser stop ou slide",
                 )
             )
+        unknown = [id for id, _ in sampling.logit_bias if id >= self.tokenizer.vocab_size]
+        if unknown:
+            wrong.append(
+                tr(f"logit_bias: there is no token {unknown[0]}", f"logit_bias: não existe o token {unknown[0]}")
+            )
         if wrong:
             raise UserError(tr("Generation: ", "Geração: ") + "; ".join(wrong) + ".")
         limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text, self._ends)

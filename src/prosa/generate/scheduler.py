@@ -18,7 +18,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.generate.decoder import Decoder, can_decode
 from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
-from prosa.generate.job import Cancelled, Job
+from prosa.generate.job import Cancelled, End, Job
 from prosa.generate.next_tokens import all_finite, diverged
 from prosa.generate.reader import read_last
 from prosa.generate.room import Room
@@ -171,7 +171,7 @@ class Scheduler:
             final = job.row.take(token)
             if job.row.finish_reason is not None:
                 self._leave(job)
-                job.give(final, job.row.completion())
+                job.give(final, _end_of(job))
                 continue
             if len(job.row.window) - 1 != len(job.place.tokens):  # it lost its beginning: all is at another position
                 job.place.tokens.clear()
@@ -195,6 +195,13 @@ class Scheduler:
         if (rows == 1) not in self._decoders:
             self._decoders[rows == 1] = Decoder(self.engine.model, self.engine.dtype, rows)
         return self._decoders[rows == 1]
+
+
+def _end_of(job: Job) -> End:
+    try:
+        return job.row.completion()
+    except UserError as error:
+        return error
 
 
 def _arena(engine: Engine, memory: int) -> Arena:
