@@ -408,7 +408,7 @@ def main() -> int:
         tell("after them", "what remains", settled(server, key, idle))
         after = server.memory()
         change = after / before - 1
-        told = f"{fresh / 1e6:.1f} MB at first, {before / 1e6:.1f} after the first crowd, {after / 1e6:.1f} after the second"
+        told = f"{fresh / 1e6:.1f} MB at first, {before / 1e6:.1f} after a first crowd, {after / 1e6:.1f} after all"
         tell("memory", f"{told} ({change:+.1%})", change > 0.05)
 
         gone = asyncio.run(leavers(server, key, model, islice(cycle(prompts), chosen.disconnects)))
