@@ -74,9 +74,11 @@ export async function askKey(accepted, problem = "") {
         "p",
         { id: "key-where" },
         tr(
-          "The server printed one when it first started. Whoever runs it makes others with “prosa keys add”.",
-          "O servidor mostrou uma ao iniciar pela primeira vez. Quem o administra cria outras com “prosa keys add”.",
+          "The server printed one when it first started. Whoever runs it makes others with ",
+          "O servidor mostrou uma ao iniciar pela primeira vez. Quem o administra cria outras com ",
         ),
+        h("code", {}, "prosa keys add"),
+        ".",
       ),
       h("label", { for: "key" }, tr("Key", "Chave")),
       field,

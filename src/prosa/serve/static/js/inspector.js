@@ -60,7 +60,8 @@ export function inspect(node, index, anchor, vocabulary) {
 
   function draw() {
     const token = node.tokens[at];
-    const options = token.a.some(([text, p]) => text === token.t && near(p, token.p)) ? token.a : [...token.a, [token.t, token.p]];
+    const options = token.a.some(([text, p]) => text === token.t && near(p, token.p)) ? [...token.a] : [...token.a, [token.t, token.p]];
+    options.sort((one, other) => other[1] - one[1]);
     const { shares, rest } = reheated(options.map(([, p]) => p), T, vocabulary ?? LARGEST_VOCABULARY);
     const taken = options.findIndex(([text, p]) => text === token.t && near(p, token.p));
     title.replaceChildren(h("span", { class: "piece" }, visible(token.t)), h("span", { class: "share" }, range(shares[taken])));
@@ -70,8 +71,11 @@ export function inspect(node, index, anchor, vocabulary) {
     );
     shown.textContent = number(T, 2);
     heat.setAttribute("aria-valuetext", number(T, 2));
-    before.disabled = at === 0;
-    after.disabled = at === node.tokens.length - 1;
+    for (const [button, last, other] of [[before, 0, after], [after, node.tokens.length - 1, before]]) {
+      const focused = document.activeElement === button;
+      button.disabled = at === last;
+      if (focused && button.disabled) other.focus(); // a disabled button loses the focus, and the arrow keys with it
+    }
     list.replaceChildren(
       ...options.map(([text], i) => row(visible(text), shares[i], i === taken ? "taken" : "")),
       row(tr("all others", "todos os outros"), rest, "others"),
@@ -99,7 +103,7 @@ export function inspect(node, index, anchor, vocabulary) {
     removeEventListener("resize", stand);
     dialog.remove();
     open = null;
-    if (back) (anchor(at)?.matches("button") ? anchor(at) : document.querySelector("#message"))?.focus();
+    if (back) (anchor(at)?.matches("[role=button]") ? anchor(at) : document.querySelector("#message"))?.focus();
   }
 
   function outside(event) {

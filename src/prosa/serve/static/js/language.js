@@ -25,7 +25,7 @@ export function percent(share) {
   const of100 = share * 100;
   const close = (text) => `${text} %`;
   if (of100 > 0 && of100 < 0.01) return close(`< ${number(0.01, 2)}`);
-  if (of100 > 99.995 && share < 1) return close(`> ${number(99.99, 2)}`);
+  if (of100 > 99.99 && share < 1) return close(`> ${number(99.99, 2)}`);
   return close(number(of100, of100 === 0 || share === 1 ? 0 : of100 < 0.095 ? 2 : of100 < 99.95 ? 1 : 2));
 }
 

@@ -73,8 +73,6 @@ function togglePanel(open = !parts.page.querySelector("#panel").open) {
   if (open) {
     if (wide.matches) panel.show();
     else panel.showModal();
-    panel.onclose = () => togglePanel(false);
-    panel.onclick = ({ target }) => target === panel && !wide.matches && panel.close();
   } else {
     if (panel.open) panel.close();
     button.focus();

@@ -17,9 +17,9 @@ export function bases(models) {
 export function ways(models, base) {
   const ids = new Set(models.map(({ id }) => id));
   const found = [
-    [base, tr("Documents and model", "Documentos e modelo")],
+    [base, tr("With documents", "Com documentos")],
     [base + ONLY, tr("Only documents", "Só documentos")],
-    [base + WITHOUT, tr("No documents", "Sem documentos")],
+    [base + WITHOUT, tr("Without documents", "Sem documentos")],
   ].filter(([id]) => ids.has(id));
   return found.length > 1 ? found : [];
 }

@@ -80,7 +80,10 @@ export function settingsPanel(chat, { close }) {
   draw();
   return h(
     "dialog",
-    { class: "panel", id: "panel", "aria-labelledby": "panel-title" },
+    {
+      class: "panel", id: "panel", "aria-labelledby": "panel-title", onclose: () => close(),
+      onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.matches(":modal") && close(), // beside it
+    },
     h("header", {}, h("h2", { id: "panel-title" }, tr("Settings", "Ajustes")), iconButton("close", tr("Close", "Fechar"), () => close())),
     body,
   );

@@ -55,13 +55,13 @@ export class Reply {
     return made;
   }
 
-  /** How much and how fast: tokens, tokens a second once the first was there, seconds until then. */
+  /** How much and how fast: tokens, tokens a second once the first was there (null where it was too short to tell), seconds until then. */
   figures() {
     const count = this.usage?.completion_tokens ?? this.tokens.length;
     const seconds = (this.latest - this.first) / 1000;
     return {
       count,
-      rate: count > 1 && seconds > 0 ? (count - 1) / seconds : null,
+      rate: count > 1 && seconds > 0.02 ? (count - 1) / seconds : null,
       wait: this.first === null ? null : (this.first - this.begun) / 1000,
       prompt: this.usage?.prompt_tokens ?? null,
     };

@@ -83,7 +83,7 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
     return row;
   }
 
-  const themes = { system: tr("As the system", "Como o sistema"), light: tr("Light", "Claro"), dark: tr("Dark", "Escuro") };
+  const themes = { system: tr("Automatic", "Automático"), light: tr("Light", "Claro"), dark: tr("Dark", "Escuro") };
   const chooser = (label, options, value, onchange) =>
     h(
       "label",

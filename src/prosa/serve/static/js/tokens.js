@@ -10,14 +10,14 @@ export const visible = (text) => text.replace(/ /g, "␣").replace(/\n/g, "⏎")
 const surprise = (logprob) => [0.9, 0.6, 0.3, 0.1].filter((bound) => Math.exp(logprob) < bound).length;
 
 /**
- * @param open called with a token's index and its element
+ * @param open called with a token's index
  */
 export function tokenView(tokens, open) {
   const buttons = tokens.map(({ t, p }, index) =>
     h(
-      "button",
+      "span", // a button would not break over lines
       {
-        type: "button", class: `token surprise-${surprise(p)}`, data: { token: index }, tabindex: index === 0 ? "0" : "-1",
+        role: "button", class: `token surprise-${surprise(p)}`, data: { token: index }, tabindex: index === 0 ? "0" : "-1",
         "aria-label": `${visible(t)}, ${percent(Math.exp(p))}`,
       },
       t.replace(/\n/g, "⏎\n") || "∅",
@@ -28,11 +28,15 @@ export function tokenView(tokens, open) {
     {
       class: "tokens", role: "group", "aria-label": tr("Tokens; arrow keys walk, Enter opens", "Tokens; setas percorrem, Enter abre"),
       onclick: ({ target }) => {
-        const button = target.closest("button");
-        if (button) open(Number(button.dataset.token), button);
+        const button = target.closest(".token");
+        if (button) open(Number(button.dataset.token));
       },
       onkeydown: (event) => {
         const at = buttons.indexOf(document.activeElement);
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          open(at);
+        }
         const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
         if (to === undefined || !buttons[to]) return;
         event.preventDefault();

@@ -47,6 +47,7 @@ export function conversationView(chat, { askKey, send }) {
     if (live && groups.at(-1).role === "user") groups.push({ role: "assistant", nodes: [] });
     const at = view.scrollTop;
     list.replaceChildren(
+      h("h1", { class: "unseen" }, chat.conversation.title),
       ...groups.map((group, i) =>
         group.role === "user" ? userTurn(chat, group.nodes[0]) : assistantTurn(chat, group.nodes, i === groups.length - 1 ? live : null),
       ),
