@@ -1,6 +1,7 @@
 """A real browser: Debian's Chromium, driven by Playwright.
 
-Without Chromium these tests are skipped (``apt-get install chromium`` brings it; PROSA_CHROMIUM names another), but in CI they fail.
+Without Chromium these tests are skipped (``apt-get install chromium`` brings it; PROSA_CHROMIUM names another), but
+in CI they fail.
 """
 
 import os
@@ -37,11 +38,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens the page of a server and gives the key; ``page.heard`` lists every request's address, ``page.wrong`` every fault."""
+    """Opens a server's page and gives the key; ``page.heard`` lists every request's address, ``page.wrong`` all faults."""
     contexts = []
 
-    def visit(server: PageServer | str, *, key: str | None = KEY, lang: str = "en", bypass_csp: bool = False, **options: Any) -> Page:
-        context = browser.new_context(locale=lang, bypass_csp=bypass_csp, **{"viewport": {"width": 1280, "height": 800}, **options})
+    def visit(
+        server: PageServer | str, *, key: str | None = KEY, lang: str = "en", bypass_csp: bool = False, **options: Any
+    ) -> Page:
+        usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+        context = browser.new_context(locale=lang, bypass_csp=bypass_csp, **{**usual, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(8000)
@@ -71,7 +75,9 @@ def serve() -> Iterator[Callable[..., PageServer]]:
     servers: list[PageServer] = []
 
     def make(answer: Callable[[dict[str, Any]], Any] | None = None, **routes: Any) -> PageServer:
-        servers.append(PageServer(answer or (lambda body: said(f"You said: {body['messages'][-1]['content']}")), **routes))
+        servers.append(
+            PageServer(answer or (lambda body: said(f"You said: {body['messages'][-1]['content']}")), **routes)
+        )
         return servers[-1]
 
     yield make

@@ -27,6 +27,7 @@ def idle(page: Page) -> None:
 
 def axe(page: Page) -> list[str]:
     """What axe-core finds wrong with what the page shows now."""
-    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found]

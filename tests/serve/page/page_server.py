@@ -1,4 +1,4 @@
-"""The page's files over a scripted API: what a real model cannot be asked to write, and what a real server rarely does."""
+"""The page's files over a scripted API: what no model can be asked to write, and what a server rarely does."""
 
 import json
 import math
@@ -11,10 +11,16 @@ from typing import Any
 import prosa
 
 STATIC = Path(prosa.__file__).parent / "serve" / "static"
-TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 KEY = "prosa-key-of-the-tests"
 
@@ -28,8 +34,15 @@ def token(text: str, p: float = 0.8, others: tuple[tuple[str, float], ...] = ())
     return {**entry(text, p), "top_logprobs": [entry(text, p), *(entry(*other) for other in others)]}
 
 
-def chunk(delta: dict[str, Any], finish: str | None = None, logprobs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": {"content": logprobs} if logprobs else None}
+def chunk(
+    delta: dict[str, Any], finish: str | None = None, logprobs: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    choice = {
+        "index": 0,
+        "delta": delta,
+        "finish_reason": finish,
+        "logprobs": {"content": logprobs} if logprobs else None,
+    }
     return {"id": "x", "object": "chat.completion.chunk", "choices": [choice]}
 
 
@@ -42,7 +55,10 @@ def said(text: str, *, annotations: list[dict[str, Any]] | None = None) -> Itera
     if annotations:
         yield chunk({"content": "", "annotations": annotations})
     yield chunk({}, "stop")
-    yield {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": len(words), "total_tokens": 9 + len(words)}}
+    yield {
+        "choices": [],
+        "usage": {"prompt_tokens": 9, "completion_tokens": len(words), "total_tokens": 9 + len(words)},
+    }
     yield "[DONE]"
 
 
@@ -99,7 +115,9 @@ class PageServer:
             def _file(self, file: Path) -> None:
                 if not file.is_file():
                     return self._json(*error(404, "not_found", "No such file."))
-                return self._send(200, {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": POLICY}, file.read_bytes())
+                return self._send(
+                    200, {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": POLICY}, file.read_bytes()
+                )
 
             def _json(self, status: int, headers: dict[str, str], found: Any) -> None:
                 self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(found).encode())

@@ -8,8 +8,34 @@ from page_server import calls, error, said
 from playwright.sync_api import Page, expect
 
 TOOL = {"type": "function", "function": {"name": "calculator", "description": "Exact arithmetic.", "parameters": {}}}
-MARKDOWN = "# Título\n\nUm **texto** com [um elo](https://example.org) e `código`.\n\n- um\n- dois\n\n> citado\n\n```\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |"
-NOTE = {"type": "file_citation", "file_citation": {"passage_id": "p1", "file": "a.pdf", "place": "p. 1", "quote": "x", "start_index": 0, "end_index": 8}}
+MARKDOWN = """# Título
+
+Um **texto** com [um elo](https://example.org) e `código`.
+
+- um
+- dois
+
+> citado
+
+```
+x = 1
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+NOTE = {
+    "type": "file_citation",
+    "file_citation": {
+        "passage_id": "p1",
+        "file": "a.pdf",
+        "place": "p. 1",
+        "quote": "x",
+        "start_index": 0,
+        "end_index": 8,
+    },
+}
 ROUTES = {
     "/v1/tools": {"data": [TOOL]},
     "/v1/tools/run": {"content": "2", "error": False},
@@ -30,7 +56,7 @@ def answer(body: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(("scheme", "width", "lang"), [("light", 1280, "pt-BR"), ("dark", 390, "en")])
 def test_axe_finds_nothing_wrong_in_any_state(visit: Any, serve: Any, scheme: str, width: int, lang: str) -> None:
     page: Page = visit(
-        serve(answer, **ROUTES), key=None, lang=lang, color_scheme=scheme, viewport={"width": width, "height": 800}, reduced_motion="reduce"
+        serve(answer, **ROUTES), key=None, lang=lang, color_scheme=scheme, viewport={"width": width, "height": 800}
     )
     expect(page.locator("dialog.key")).to_be_visible()
     found = {"key": axe(page)}
@@ -82,16 +108,17 @@ def test_everything_is_reached_by_keys_alone(visit: Any, serve: Any) -> None:
     page.keyboard.press("Enter")
     idle(page)
     expect(page.locator(".said")).to_have_text("texto\ne mais")
-    names = set()
+    names, hidden = set(), []
+    name = "e => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.tagName"
+    ring = "e => e === document.body || getComputedStyle(e).outlineStyle !== 'none' || e.id === 'message'"
     for _ in range(60):
         page.keyboard.press("Shift+Tab")
-        names.add(page.evaluate("(e => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.tagName)(document.activeElement)"))
-        ring = page.evaluate("(e => e === document.body || getComputedStyle(e).outlineStyle !== 'none' || e.id === 'message')(document.activeElement)")
-        assert ring, "what has the focus shows it"
-    wanted = {
-        "To the message", "New conversation", "texto", "Options of texto", "Change the key", "Model", "Answers from", "Settings", "Copy", "Edit",
-        "Answer again", "Show as tokens", "Source 1: a.pdf", "Send", "Message",
-    }  # fmt: skip
+        names.add(page.evaluate(f"({name})(document.activeElement)"))
+        if not page.evaluate(f"({ring})(document.activeElement)"):
+            hidden.append(page.evaluate("document.activeElement.outerHTML"))
+    assert hidden == [], "what has the focus shows it"
+    wanted = {"To the message", "New conversation", "texto", "Options of texto", "Change the key", "Model", "Message"}
+    wanted |= {"Answers from", "Settings", "Copy", "Edit", "Answer again", "Show as tokens", "Source 1: a.pdf", "Send"}
     assert wanted - names <= {"Send"}, "with nothing written there is nothing to send"
     page.get_by_role("button", name="Options of texto").focus()
     page.keyboard.press("Enter")
@@ -120,17 +147,31 @@ def test_screen_readers_hear_the_answer_once_and_no_token(visit: Any, serve: Any
     assert page.locator("main [aria-live], main [role=log]").count() == 0
 
 
-@pytest.mark.parametrize("width", [320, 390, 820, 1440])
-def test_nothing_is_wider_than_the_screen(visit: Any, serve: Any, width: int) -> None:
-    long = "palavra" * 60 + "\n\n```\n" + "x" * 400 + "\n```\n\n| " + " | ".join("coluna" for _ in range(30)) + " |\n" + "|---" * 30 + "|"
-    page: Page = visit(serve(lambda body: said(long)), viewport={"width": width, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_nothing_is_wider_than_the_screen(visit: Any, serve: Any) -> None:
+    long = (
+        "palavra" * 60
+        + "\n\n```\n"
+        + "x" * 400
+        + "\n```\n\n| "
+        + " | ".join("coluna" for _ in range(30))
+        + " |\n"
+        + "|---" * 30
+        + "|"
+    )
+    page: Page = visit(serve(lambda body: said(long)))
     ask(page, "w" * 300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("(v => v.scrollWidth - v.clientWidth)(document.querySelector('.view'))") <= 0
-    page.locator(".word").first.click()
-    box = page.locator(".inspector").bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
-    assert box["y"] + box["height"] <= 700
+    for width in (320, 390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("(v => v.scrollWidth - v.clientWidth)(document.querySelector('.view'))") <= 0
+        page.locator(".word").first.click()
+        box = page.locator(".inspector").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 700
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="New conversation").click()
+    for width in (320, 390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -28,7 +28,7 @@ def module(browser: Browser) -> Iterator[Any]:
 
 
 def test_events_are_the_same_however_the_network_cuts_them(module: Any) -> None:
-    text = ": alive\n\ndata: {\"a\":\"ação 🦜\"}\n\ndata: two\r\ndata:lines\r\n\r\nevent: x\ndata: three\r\rdata: not whole"
+    text = ': alive\n\ndata: {"a":"ação 🦜"}\n\ndata: two\r\ndata:lines\r\n\r\nevent: x\ndata: three\r\rdata: not whole'
     data = list(text.encode())
     read = """
         const found = [];
@@ -67,9 +67,12 @@ def test_another_temperature_bounds_the_true_softmax(module: Any, temperature: f
         assert low - 1e-9 <= share <= high + 1e-9
     if temperature == 1.0:
         assert all(high - low < 1e-9 for low, high in found["shares"])
-    unknown = module("temperature", body.replace(", given.vocabulary", ""), {"logprobs": given.tolist(), "T": temperature})
+    unknown = module(
+        "temperature", body.replace(", given.vocabulary", ""), {"logprobs": given.tolist(), "T": temperature}
+    )
     for (low, high), (low2, high2) in zip(found["shares"], unknown["shares"], strict=True):
-        assert low2 <= low + 1e-12 and high2 >= high - 1e-12, "knowing less can only widen"
+        assert low2 <= low + 1e-12, "knowing less can only widen"
+        assert high2 >= high - 1e-12
 
 
 def test_the_bounds_are_reached(module: Any) -> None:
@@ -107,7 +110,13 @@ def test_random_markdown_never_breaks_the_walk(module: Any) -> None:
     for _ in range(30):
         text = "".join(random.choice("ab *_`#>\n[]()é🦜<&1.") for _ in range(80))
         tokens = [text[i : i + 3] for i in range(0, len(text), 3)]
-        body = "const { rendered } = await import('/static/js/markdown.js'); const root = document.createElement('div'); root.append(rendered(given.text)); const before = root.textContent; m.mark(root, given.tokens.map((t) => ({t}))); return [before, root.textContent];"
+        body = """
+          const { rendered } = await import("/static/js/markdown.js");
+          const root = document.createElement("div");
+          root.append(rendered(given.text));
+          const before = root.textContent;
+          m.mark(root, given.tokens.map((t) => ({ t })));
+          return [before, root.textContent];"""
         before, after = module("marks", body, {"text": text, "tokens": tokens})
         assert before == after
 
@@ -116,7 +125,8 @@ def test_a_conversation_is_a_tree_and_keeps_every_branch(module: Any) -> None:
     body = """
       const c = m.newConversation({}, "x");
       const text = () => m.path(c).map((node) => node.message.content).join(" ");
-      const a = m.add(c, {role: "user", content: "a"}); m.add(c, {role: "assistant", content: "b"}); m.add(c, {role: "user", content: "c"});
+      const a = m.add(c, {role: "user", content: "a"});
+      m.add(c, {role: "assistant", content: "b"}); m.add(c, {role: "user", content: "c"});
       const seen = [text()];
       const again = m.add(c, {role: "user", content: "A"}, a.parent); seen.push(text());
       m.choose(c, a.id); seen.push(text());
@@ -135,7 +145,15 @@ def test_ways_with_documents_are_found_in_the_names(module: Any) -> None:
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(0.0, "0 %"), (1.0, "100 %"), (0.5, "50.0 %"), (1e-9, "< 0.01 %"), (0.0005, "0.05 %"), (0.99995, "> 99.99 %"), (0.9997, "99.97 %")],
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.5, "50.0 %"),
+        (1e-9, "< 0.01 %"),
+        (0.0005, "0.05 %"),
+        (0.99995, "> 99.99 %"),
+        (0.9997, "99.97 %"),
+    ],
 )
 def test_a_share_is_written_with_the_digits_that_tell_something(module: Any, share: float, shown: str) -> None:
     assert module("language", "return m.percent(given)", share) == shown

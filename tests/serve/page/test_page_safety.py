@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from page_hands import ask
 from page_server import STATIC, calls, chunk, error, said, token
 from playwright.sync_api import Page, expect
@@ -13,7 +12,9 @@ WITNESS = """() => {
   window.ran = [];
   for (const name of ["alert", "confirm", "prompt", "print"]) window[name] = (x) => window.ran.push(`${name} ${x}`);
 }"""
-ACTIVE = "script, iframe, object, embed, img, svg:not(.icon), math, form:not(.composer, .edit), input, style, link, video, audio, base, meta, [style]:not(.box *)"
+ACTIVE = (
+    "script, iframe, object, embed, img, svg:not(.icon), math, form, input, style, link, video, audio, base, [style]"
+)
 
 
 def harmless(page: Page, address: str) -> None:
@@ -23,9 +24,16 @@ def harmless(page: Page, address: str) -> None:
     assert page.wrong == []  # type: ignore[attr-defined]
     elsewhere = [url for url in page.heard if not url.startswith((address, "blob:"))]  # type: ignore[attr-defined]
     assert elsewhere == []
-    assert page.evaluate(f"[...document.querySelector('.turns').querySelectorAll(`{ACTIVE}`)].map((e) => e.outerHTML)") == []
-    attributes = page.evaluate("[...document.querySelectorAll('.turns *')].flatMap((e) => [...e.attributes].map((a) => a.name))")
-    assert not {name for name in attributes if name.startswith("on") or name in ("src", "srcdoc", "formaction", "action")}
+    assert (
+        page.evaluate(f"[...document.querySelector('.turns').querySelectorAll(`{ACTIVE}`)].map((e) => e.outerHTML)")
+        == []
+    )
+    attributes = page.evaluate(
+        "[...document.querySelectorAll('.turns *')].flatMap((e) => [...e.attributes].map((a) => a.name))"
+    )
+    assert not {
+        name for name in attributes if name.startswith("on") or name in ("src", "srcdoc", "formaction", "action")
+    }
     protocols = page.evaluate("[...document.querySelectorAll('.turns a')].map((a) => a.protocol)")
     assert set(protocols) <= {"http:", "https:", "mailto:"}
 
@@ -34,11 +42,13 @@ def test_there_are_enough_payloads() -> None:
     assert len(set(PAYLOADS)) >= 200
 
 
-@pytest.mark.parametrize("csp", [True, False], ids=["with the policy", "without it"])
-def test_no_payload_in_a_models_output_acts(visit: Any, serve: Any, csp: bool) -> None:
-    """Each in an answer of its own; half a page of them streams in, a few characters at a time, as a model writes."""
+def test_no_payload_in_a_models_output_acts(visit: Any, serve: Any) -> None:
+    """Each in an answer of its own, and some streamed in, a few characters at a time, as a model writes.
+
+    Without the server's policy, which would stop the most by itself: the page must not need it.
+    """
     server = serve(lambda body: hostile(PAYLOADS[len(body["messages"]) // 2 % len(PAYLOADS)]))
-    page: Page = visit(server, bypass_csp=not csp)
+    page: Page = visit(server, bypass_csp=True)
     page.evaluate(WITNESS)
     fill = """async (payloads) => {
       const { newConversation, add } = await import('/static/js/tree.js');
@@ -48,7 +58,8 @@ def test_no_payload_in_a_models_output_acts(visit: Any, serve: Any, csp: bool) -
       c.title = 'todas';
       for (const text of payloads) {
         add(c, { role: 'user', content: text });
-        Object.assign(add(c, { role: 'assistant', content: text }), { tokens: [], annotations: [], finish: 'stop', temperature: 1 });
+        const said = add(c, { role: 'assistant', content: text });
+        Object.assign(said, { tokens: [], annotations: [], finish: 'stop', temperature: 1 });
       }
       await save(c);
     }"""
@@ -111,7 +122,9 @@ def test_payloads_elsewhere_than_in_the_text_act_no_more(visit: Any, serve: Any)
 
 
 def test_markdown_is_rendered_and_html_shown_as_it_was_written(visit: Any, serve: Any) -> None:
-    page: Page = visit(serve(lambda body: said("um <b>dois</b> **três** ![foto](https://evil.example/f.png) [x](javascript:alert(1))")))
+    page: Page = visit(
+        serve(lambda body: said("um <b>dois</b> **três** ![foto](https://evil.example/f.png) [x](javascript:alert(1))"))
+    )
     ask(page, "Oi")
     text = page.locator(".assistant .text")
     expect(text).to_have_text("um <b>dois</b> três foto x")
@@ -124,7 +137,7 @@ def test_the_page_asks_nothing_of_other_servers_and_holds_no_inline_code() -> No
     assert "style=" not in html
     assert "<style" not in html
     assert "javascript:" not in html
-    assert html.count("<script ") == html.count("<script") == html.count("src=\"/static/js/")
+    assert html.count("<script ") == html.count("<script") == html.count('src="/static/js/')
     ours = [*STATIC.glob("js/*.js"), *STATIC.glob("css/*.css"), STATIC / "index.html"]
     for file in ours:
         text = file.read_text()
@@ -141,4 +154,6 @@ def test_what_is_vendored_is_what_its_sums_say() -> None:
     files = {path.relative_to(vendor).as_posix() for path in vendor.glob("*/*")}
     assert files == set(sums)
     assert {name: hashlib.sha256((vendor / name).read_bytes()).hexdigest() for name in sums} == sums
-    assert {path.parent.name for path in vendor.glob("*/LICENSE")} == {path.name for path in vendor.iterdir() if path.is_dir()}
+    assert {path.parent.name for path in vendor.glob("*/LICENSE")} == {
+        path.name for path in vendor.iterdir() if path.is_dir()
+    }

@@ -20,8 +20,9 @@ export function citations(annotations = []) {
   return [...found.values()].slice(0, LAST - FIRST);
 }
 
-/** The text with a private character where each is cited; any the text had itself become U+FFFD. */
+/** The text with a private character where each is cited; any the text had itself become U+FFFD then. */
 export function withMarks(text, cited) {
+  if (!cited.length) return text;
   const characters = [...text.replace(/[\uE000-\uE0FF]/g, "\uFFFD")]; // indices count characters, as Python's do
   const at = cited.flatMap(({ ends }, i) => ends.map((end) => [end, i])).sort((a, b) => b[0] - a[0] || b[1] - a[1]);
   for (const [end, i] of at) characters.splice(Math.min(end, characters.length), 0, String.fromCodePoint(FIRST + i));
@@ -30,6 +31,7 @@ export function withMarks(text, cited) {
 
 /** Puts a button in the place of each of those characters. */
 export function placeMarks(root, cited) {
+  if (!cited.length) return;
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) texts.push(walker.currentNode);

@@ -29,9 +29,19 @@ const ALLOWED = {
   RETURN_DOM_FRAGMENT: true,
 };
 
-/** A fragment that can stand in the page. */
+/** The purified HTML of a text; as plain text where its nesting is too deep to be read. */
+function purified(text) {
+  try {
+    return DOMPurify.sanitize(marked.parse(text), ALLOWED) ?? h("p", {}, text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return h("div", {}, h("p", { class: "raw" }, text));
+  }
+}
+
+/** What can stand in the page. */
 export function rendered(text) {
-  const fragment = DOMPurify.sanitize(marked.parse(text), ALLOWED);
+  const fragment = purified(text);
   for (const link of fragment.querySelectorAll("a")) {
     if (!link.hasAttribute("href")) link.replaceWith(...link.childNodes);
     else Object.assign(link, { target: "_blank", rel: "noopener noreferrer nofollow", title: link.href });
