@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens a server's page and gives the key; ``page.heard`` lists every request's address, ``page.wrong`` all faults."""
+    """Opens a server's page and gives the key; ``page.heard`` lists all requests' addresses, ``page.wrong`` faults."""
     contexts = []
 
     def visit(

@@ -215,26 +215,14 @@ def test_settings_reach_the_request_and_stay(visit: Any, serve: Any) -> None:
     page = visit(server)
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("System prompt").fill("Seja breve.")
-    for name, value in {
-        "temperature": "0",
-        "top_p": "0.9",
-        "min_p": "0.05",
-        "presence_penalty": "0.5",
-        "frequency_penalty": "-0.5",
-    }.items():
-        page.locator(f"#{name}").fill(value)
-    page.locator("#max_tokens").fill("50")
-    page.locator("#seed").fill("7")
+    wanted: dict[str, float] = {"temperature": 0, "top_p": 0.9, "min_p": 0.05, "max_tokens": 50, "seed": 7}
+    wanted |= {"presence_penalty": 0.5, "frequency_penalty": -0.5}
+    for name, value in wanted.items():
+        page.locator(f"#{name}").fill(str(value))
     ask(page, "Oi")
     body = sent(server)[0]
     assert body["messages"][0] == {"role": "system", "content": "Seja breve."}
-    given = {
-        name: body[name]
-        for name in ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "max_tokens", "seed")
-    }
-    assert given == {
-        "temperature": 0, "top_p": 0.9, "min_p": 0.05, "presence_penalty": 0.5, "frequency_penalty": -0.5, "max_tokens": 50, "seed": 7,
-    }  # fmt: skip
+    assert {name: body[name] for name in wanted} == wanted
     page.reload()
     ask(page, "De novo")
     assert sent(server)[1]["seed"] == 7, "a new conversation begins with the last settings"
