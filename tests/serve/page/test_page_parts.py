@@ -58,17 +58,21 @@ def exact(logits: np.ndarray, temperature: float) -> np.ndarray:
 def test_another_temperature_bounds_the_true_softmax(module: Any, temperature: float, spread: float) -> None:
     vocabulary = 4096
     logits = np.random.default_rng(int(spread * 10)).normal(0, spread, vocabulary)
-    ids = np.argsort(-logits)[:20]
+    ids = np.argsort(-logits)[[*range(20), 300]]  # the token that was taken may be a rare one
     given = np.log(exact(logits, 1.0))[ids]
     truth = exact(logits, temperature)
-    body = "return m.reheated(given.logprobs, given.T, given.vocabulary)"
-    found = module("temperature", body, {"logprobs": given.tolist(), "T": temperature, "vocabulary": vocabulary})
+    body = "return m.reheated(given.logprobs, given.most, given.T, given.vocabulary)"
+    found = module(
+        "temperature", body, {"logprobs": given.tolist(), "most": given[19], "T": temperature, "vocabulary": vocabulary}
+    )
     for (low, high), share in zip([*found["shares"], found["rest"]], [*truth[ids], 1 - truth[ids].sum()], strict=True):
         assert low - 1e-9 <= share <= high + 1e-9
     if temperature == 1.0:
         assert all(high - low < 1e-9 for low, high in found["shares"])
     unknown = module(
-        "temperature", body.replace(", given.vocabulary", ""), {"logprobs": given.tolist(), "T": temperature}
+        "temperature",
+        body.replace(", given.vocabulary", ""),
+        {"logprobs": given.tolist(), "most": given[19], "T": temperature},
     )
     for (low, high), (low2, high2) in zip(found["shares"], unknown["shares"], strict=True):
         assert low2 <= low + 1e-12, "knowing less can only widen"
@@ -77,7 +81,7 @@ def test_another_temperature_bounds_the_true_softmax(module: Any, temperature: f
 
 def test_the_bounds_are_reached(module: Any) -> None:
     """By the two tails of which they are made: all alike, and as few as can be."""
-    body = "return m.reheated(given.map(Math.log), 2, 102)"
+    body = "return m.reheated(given.map(Math.log), Math.log(0.1), 2, 102)"
     low, high = module("temperature", body, [0.5, 0.1])["shares"][0]
     alike = np.array([0.5, 0.1, *[0.004] * 100]) ** 0.5
     few = np.array([0.5, 0.1, *[0.1] * 4, *[0.0] * 96]) ** 0.5
@@ -86,7 +90,7 @@ def test_the_bounds_are_reached(module: Any) -> None:
 
 
 def test_temperature_zero_takes_the_best_and_shares_ties(module: Any) -> None:
-    body = "return m.reheated(given.map(Math.log), 0, 100).shares"
+    body = "return m.reheated(given.map(Math.log), Math.log(0.1), 0, 100).shares"
     assert module("temperature", body, [0.4, 0.3, 0.1]) == [[1, 1], [0, 0], [0, 0]]
     assert module("temperature", body, [0.4, 0.4, 0.1]) == [[0.5, 0.5], [0.5, 0.5], [0, 0]]
 

@@ -49,7 +49,7 @@ export const runTool = async (name, args, signal) =>
 /** A passage that an answer cites, with what stands around it. */
 export const passage = async (id) => (await call(`/v1/passages/${encodeURIComponent(id)}`)).json();
 
-/** The chunks of a chat completion, as they come. An error that the stream brings is thrown; an end without [DONE] too. */
+/** The chunks of a chat completion, as they come. An error in the stream is thrown; an end without [DONE] too. */
 export async function* chat(body, signal) {
   const response = await call("/v1/chat/completions", { method: "POST", body, signal });
   try {

@@ -25,7 +25,11 @@ export function callView(call, result) {
     icon("tool"),
     h("span", { class: "tool" }, toolName(name)),
     h("code", {}, written(args)),
-    h("span", { class: "gives" }, result ? h("span", { class: "unseen" }, result.failed ? tr("failed:", "falhou:") : tr("gives", "dá")) : "…"),
+    h(
+      "span",
+      { class: "gives" },
+      result ? h("span", { class: "unseen" }, result.failed ? tr("failed:", "falhou:") : tr("gives", "dá")) : "…",
+    ),
     result && h("output", {}, result.message.content),
   );
 }
@@ -35,7 +39,9 @@ function written(args) {
   try {
     const entries = Object.entries(JSON.parse(args));
     const show = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-    return entries.length === 1 ? show(entries[0][1]) : entries.map(([name, value]) => `${name}: ${show(value)}`).join(", ");
+    return entries.length === 1
+      ? show(entries[0][1])
+      : entries.map(([name, value]) => `${name}: ${show(value)}`).join(", ");
   } catch {
     return args;
   }

@@ -1,7 +1,7 @@
 // What the page does, without how it looks: conversations, the answers being written, and the settings in force.
 //
-// Tells with events what must be drawn again: "list" (the conversations), "view" (the open one), "live" (the answer being written
-// in it), "state" (busy or not, models, settings).
+// Tells with events what must be drawn again: "list" (the conversations), "view" (the open one), "live" (the answer
+// being written in it), "state" (busy or not, models, settings).
 
 import * as api from "./api.js";
 import { announce } from "./announce.js";
@@ -110,7 +110,12 @@ export class Chat {
     try {
       await store.save(conversation);
     } catch {
-      announce(tr("The browser has no room to keep this conversation", "O navegador não tem espaço para guardar esta conversa"));
+      announce(
+        tr(
+          "The browser has no room to keep this conversation",
+          "O navegador não tem espaço para guardar esta conversa",
+        ),
+      );
     }
     await this.listed();
   }
@@ -148,7 +153,10 @@ export class Chat {
 
   /** Another wording of a message: a branch beside it, answered anew. */
   edit(node, text) {
-    return this.#ask(this.conversation, add(this.conversation, { role: "user", content: text.normalize("NFC") }, node.parent));
+    return this.#ask(
+      this.conversation,
+      add(this.conversation, { role: "user", content: text.normalize("NFC") }, node.parent),
+    );
   }
 
   /** Another answer to the user's message `node`, beside those it has. */
@@ -186,14 +194,21 @@ export class Chat {
     announce(tr("Writing an answer", "Escrevendo a resposta"));
     try {
       await answer(conversation, node, {
-        model: conversation.model, offered: this.offered, signal: run.controller.signal,
+        model: conversation.model,
+        offered: this.offered,
+        signal: run.controller.signal,
         seen: (reply) => {
           run.reply = reply;
           if (here()) this.tell(reply ? "live" : "view");
         },
       });
       const said = end(conversation).message.content;
-      if (here()) announce(said ? `${tr("Answer", "Resposta")}: ${said}` : tr("Answer ended, without text", "Resposta terminada, sem texto"));
+      if (here())
+        announce(
+          said
+            ? `${tr("Answer", "Resposta")}: ${said}`
+            : tr("Answer ended, without text", "Resposta terminada, sem texto"),
+        );
     } catch (error) {
       if (node.chosen === null) node.chosen = node.children.at(-1) ?? null; // nothing new came: the old answer is back
       if (run.controller.signal.aborted) {

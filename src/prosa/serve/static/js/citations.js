@@ -50,7 +50,13 @@ export function placeMarks(root, cited) {
 const mark = (one, i) =>
   h(
     "button",
-    { type: "button", class: "mark", "aria-label": `${tr("Source", "Fonte")} ${number(i + 1)}: ${one.file}`, title: where(one), onclick: () => show(one) },
+    {
+      type: "button",
+      class: "mark",
+      "aria-label": `${tr("Source", "Fonte")} ${number(i + 1)}: ${one.file}`,
+      title: where(one),
+      onclick: () => show(one),
+    },
     number(i + 1),
   );
 
@@ -66,17 +72,24 @@ export const sources = (cited) =>
     h(
       "ol",
       {},
-      cited.map((one) => h("li", {}, h("button", { type: "button", onclick: () => show(one) }, icon("page"), h("span", {}, where(one))))),
+      cited.map((one) =>
+        h("li", {}, h("button", { type: "button", onclick: () => show(one) }, icon("page"), h("span", {}, where(one)))),
+      ),
     ),
   );
 
 async function show(one) {
-  const body = h("div", { class: "passage", tabindex: "0", "aria-busy": "true" }, h("p", {}, tr("Opening…", "Abrindo…")));
+  const body = h(
+    "div",
+    { class: "passage", tabindex: "0", "aria-busy": "true" },
+    h("p", {}, tr("Opening…", "Abrindo…")),
+  );
   const back = document.activeElement;
   const dialog = h(
     "dialog",
     {
-      class: "reader", "aria-labelledby": "reader-title",
+      class: "reader",
+      "aria-labelledby": "reader-title",
       onclose: () => {
         dialog.remove();
         back?.focus();
@@ -103,7 +116,15 @@ async function show(one) {
     body.querySelector("mark")?.scrollIntoView({ block: "center" });
   } catch (error) {
     const { title, text } = plain(error);
-    body.replaceChildren(h("p", {}, error.status === 404 ? tr("This passage is no longer in the index.", "Este trecho não está mais no índice.") : `${title} ${text}`));
+    body.replaceChildren(
+      h(
+        "p",
+        {},
+        error.status === 404
+          ? tr("This passage is no longer in the index.", "Este trecho não está mais no índice.")
+          : `${title} ${text}`,
+      ),
+    );
   }
   body.removeAttribute("aria-busy");
 }

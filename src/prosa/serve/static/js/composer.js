@@ -7,7 +7,11 @@ const touch = matchMedia("(pointer: coarse)"); // there Enter makes a line, as p
 
 export function composer(chat) {
   const field = h("textarea", {
-    id: "message", rows: "1", dir: "auto", "aria-label": tr("Message", "Mensagem"), placeholder: tr("Write a message", "Escreva uma mensagem"),
+    id: "message",
+    rows: "1",
+    dir: "auto",
+    "aria-label": tr("Message", "Mensagem"),
+    placeholder: tr("Write a message", "Escreva uma mensagem"),
     oninput: () => fit(),
     onkeydown: (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch.matches) return;
@@ -34,7 +38,11 @@ export function composer(chat) {
       },
     },
     h("div", { class: "box" }, field, button),
-    h("p", { class: "hint" }, tr("Enter sends, Shift+Enter makes a line, Esc stops", "Enter envia, Shift+Enter quebra a linha, Esc interrompe")),
+    h(
+      "p",
+      { class: "hint" },
+      tr("Enter sends, Shift+Enter makes a line, Esc stops", "Enter envia, Shift+Enter quebra a linha, Esc interrompe"),
+    ),
   );
 
   function fit() {

@@ -45,7 +45,13 @@ export async function sure(title, text, yes) {
  */
 export async function askKey(accepted, problem = "") {
   const field = h("input", {
-    type: "password", id: "key", autocomplete: "off", spellcheck: "false", required: true, autofocus: true, placeholder: "prosa-…",
+    type: "password",
+    id: "key",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    autofocus: true,
+    placeholder: "prosa-…",
     "aria-describedby": "key-where key-problem",
   });
   const remember = h("input", { type: "checkbox", id: "remember" });

@@ -3,8 +3,8 @@
 /**
  * An element with properties and children.
  *
- * Properties: `class`, `on…` listeners (`onclick`), `data` (an object), all others attributes; false and null leave one out, true
- * sets it empty. Children: nodes or strings; null and false are left out, arrays opened.
+ * Properties: `on…` listeners (`onclick`), `data` (an object), all others attributes; false and null leave one out,
+ * true sets it empty. Children: nodes or strings; null and false are left out, arrays opened.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -14,7 +14,9 @@ export function h(tag, properties = {}, ...children) {
     else if (name === "data") Object.assign(element.dataset, value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -53,7 +55,11 @@ export function icon(name) {
 
 /** A button that shows only an icon: its name is its label and its tooltip. */
 export const iconButton = (name, label, onclick, properties = {}) =>
-  h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...properties }, icon(name));
+  h(
+    "button",
+    { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...properties },
+    icon(name),
+  );
 
 /** Gives a text to the user's disk. */
 export function download(name, text, type) {

@@ -1,4 +1,5 @@
-// Before anything is drawn: the chosen colours and language, so that neither flashes. A plain script, not a module, for that reason.
+// Before anything is drawn: the chosen colours and language, so that neither flashes. A plain script, not a module,
+// for that reason.
 (() => {
   const kept = (name) => {
     try {
@@ -9,5 +10,6 @@
   };
   const theme = kept("prosa.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-  document.documentElement.lang = kept("prosa.lang") ?? (navigator.language.toLowerCase().startsWith("pt") ? "pt-BR" : "en");
+  document.documentElement.lang =
+    kept("prosa.lang") ?? (navigator.language.toLowerCase().startsWith("pt") ? "pt-BR" : "en");
 })();

@@ -1,11 +1,16 @@
-// A conversation as a file: Markdown to read, or JSON Lines that `prosa sft` reads. The path in view is what is exported.
+// A conversation as a file: Markdown to read, or JSON Lines that `prosa sft` reads. The path in view is what is
+// exported.
 
 import { download } from "./dom.js";
 import { day, tr } from "./language.js";
 import { path } from "./tree.js";
 
 const name = ({ title, updated }) =>
-  `${day(updated)} ${title}`.normalize("NFC").replace(/[^\p{L}\p{N} _-]/gu, "").trim().slice(0, 60) || "prosa";
+  `${day(updated)} ${title}`
+    .normalize("NFC")
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .trim()
+    .slice(0, 60) || "prosa";
 
 /** `{"messages": […]}` in one line, as OpenAI's fine-tuning and Prosa's conversations are. */
 export function exportJson(conversation) {

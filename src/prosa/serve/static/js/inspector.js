@@ -1,4 +1,5 @@
-// One step of the model, looked into: the token it took, what else it might have taken, and how that changes with the temperature.
+// One step of the model, looked into: the token it took, what else it might have taken, and how that changes with the
+// temperature.
 
 import { h, iconButton } from "./dom.js";
 import { number, percent, tr } from "./language.js";
@@ -16,14 +17,20 @@ let open = null; // {close} of the one that is open
 export function inspect(node, index, anchor, vocabulary) {
   open?.close(false);
   let at = index;
-  let T = node.temperature ?? 1;
+  const written = node.temperature ?? 1;
+  let T = written;
   const title = h("h2", { id: "step-title" });
   const place = h("p", { class: "place" });
   const list = h("ol", { class: "steps" });
   const note = h("p", { class: "note" });
   const shown = h("output", { for: "step-heat" });
   const heat = h("input", {
-    type: "range", id: "step-heat", min: 0, max: 2, step: 0.05, value: T,
+    type: "range",
+    id: "step-heat",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    value: T,
     oninput: () => {
       T = Number(heat.value);
       draw();
@@ -34,7 +41,8 @@ export function inspect(node, index, anchor, vocabulary) {
   const dialog = h(
     "dialog",
     {
-      class: "inspector", "aria-labelledby": "step-title",
+      class: "inspector",
+      "aria-labelledby": "step-title",
       onkeydown: (event) => {
         if (event.key === "Escape") close();
         else if (event.target !== heat && event.key === "ArrowLeft") move(at - 1);
@@ -44,7 +52,14 @@ export function inspect(node, index, anchor, vocabulary) {
         event.stopPropagation();
       },
     },
-    h("header", {}, title, before, after, iconButton("close", tr("Close", "Fechar"), () => close())),
+    h(
+      "header",
+      {},
+      title,
+      before,
+      after,
+      iconButton("close", tr("Close", "Fechar"), () => close()),
+    ),
     place,
     h("div", { class: "heat" }, h("label", { for: "step-heat" }, tr("Temperature", "Temperatura")), heat, shown),
     list,
@@ -60,18 +75,31 @@ export function inspect(node, index, anchor, vocabulary) {
 
   function draw() {
     const token = node.tokens[at];
-    const options = token.a.some(([text, p]) => text === token.t && near(p, token.p)) ? [...token.a] : [...token.a, [token.t, token.p]];
+    const isTaken = ([text, p]) => text === token.t && Math.abs(p - token.p) < 1e-4;
+    const options = token.a.some(isTaken) ? [...token.a] : [...token.a, [token.t, token.p]];
     options.sort((one, other) => other[1] - one[1]);
-    const { shares, rest } = reheated(options.map(([, p]) => p), T, vocabulary ?? LARGEST_VOCABULARY);
-    const taken = options.findIndex(([text, p]) => text === token.t && near(p, token.p));
-    title.replaceChildren(h("span", { class: "piece" }, visible(token.t)), h("span", { class: "share" }, range(shares[taken])));
+    const most = token.a.length ? Math.min(...token.a.map(([, p]) => p)) : 0; // the token taken may be rarer than others
+    const { shares, rest } = reheated(
+      options.map(([, p]) => p),
+      most,
+      T,
+      vocabulary ?? LARGEST_VOCABULARY,
+    );
+    const taken = options.findIndex(isTaken);
+    title.replaceChildren(
+      h("span", { class: "piece" }, visible(token.t)),
+      h("span", { class: "share" }, range(shares[taken])),
+    );
     place.textContent = tr(
-      `Token ${number(at + 1)} of ${number(node.tokens.length)}; written at temperature ${number(node.temperature, 2)}`,
-      `Token ${number(at + 1)} de ${number(node.tokens.length)}; escrito com temperatura ${number(node.temperature, 2)}`,
+      `Token ${number(at + 1)} of ${number(node.tokens.length)}; written at temperature ${number(written, 2)}`,
+      `Token ${number(at + 1)} de ${number(node.tokens.length)}; escrito com temperatura ${number(written, 2)}`,
     );
     shown.textContent = number(T, 2);
     heat.setAttribute("aria-valuetext", number(T, 2));
-    for (const [button, last, other] of [[before, 0, after], [after, node.tokens.length - 1, before]]) {
+    for (const [button, last, other] of [
+      [before, 0, after],
+      [after, node.tokens.length - 1, before],
+    ]) {
       const focused = document.activeElement === button;
       button.disabled = at === last;
       if (focused && button.disabled) other.focus(); // a disabled button loses the focus, and the arrow keys with it
@@ -80,7 +108,7 @@ export function inspect(node, index, anchor, vocabulary) {
       ...options.map(([text], i) => row(visible(text), shares[i], i === taken ? "taken" : "")),
       row(tr("all others", "todos os outros"), rest, "others"),
     );
-    note.textContent = explained(T, options.length);
+    note.textContent = explained(T, token.a.length);
   }
 
   /** Beside the token it is about; on a narrow screen the style sheet puts it at the bottom. */
@@ -94,7 +122,8 @@ export function inspect(node, index, anchor, vocabulary) {
     const { offsetWidth: width, offsetHeight: height } = dialog;
     const below = box.bottom + 10 + height <= innerHeight || box.top < height + 20;
     dialog.style.left = `${Math.max(12, Math.min(box.left - 24, innerWidth - width - 12))}px`;
-    dialog.style.top = `${Math.max(12, below ? Math.min(box.bottom + 10, innerHeight - height - 12) : box.top - height - 10)}px`;
+    const top = below ? Math.min(box.bottom + 10, innerHeight - height - 12) : box.top - height - 10;
+    dialog.style.top = `${Math.max(12, top)}px`;
   }
 
   function close(back = true) {
@@ -121,8 +150,6 @@ export function inspect(node, index, anchor, vocabulary) {
 
 export const closeInspector = () => open?.close(false);
 
-const near = (a, b) => Math.abs(a - b) < 1e-4;
-
 /** A share that is known within bounds: one number where both round alike. */
 function range([low, high]) {
   const [from, to] = [percent(low), percent(high)];
@@ -130,22 +157,37 @@ function range([low, high]) {
 }
 
 function row(text, share, kind) {
-  const bar = h("span", { class: "bar", "aria-hidden": "true" }, h("span", { class: "least" }), h("span", { class: "most" }));
+  const bar = h(
+    "span",
+    { class: "bar", "aria-hidden": "true" },
+    h("span", { class: "least" }),
+    h("span", { class: "most" }),
+  );
   bar.children[0].style.width = `${share[0] * 100}%`;
   bar.children[1].style.width = `${(share[1] - share[0]) * 100}%`;
   const mine = kind === "taken" ? h("span", { class: "unseen" }, tr(" (taken)", " (escolhido)")) : null;
-  return h("li", { class: kind }, h("span", { class: "piece" }, text, mine), bar, h("span", { class: "share" }, range(share)));
+  return h(
+    "li",
+    { class: kind },
+    h("span", { class: "piece" }, text, mine),
+    bar,
+    h("span", { class: "share" }, range(share)),
+  );
 }
 
 function explained(T, count) {
   if (T === 1) {
-    return tr("At temperature 1 these are the model's own probabilities.", "Com temperatura 1 estas são as probabilidades do próprio modelo.");
+    return tr(
+      "At temperature 1 these are the model's own probabilities.",
+      "Com temperatura 1 estas são as probabilidades do próprio modelo.",
+    );
   }
-  if (T === 0) return tr("At 0 the most probable token is always taken.", "Com 0 é sempre escolhido o token mais provável.");
+  if (T === 0)
+    return tr("At 0 the most probable token is always taken.", "Com 0 é sempre escolhido o token mais provável.");
   return tr(
-    `The server gives the ${count} likeliest tokens and, of all others, only what they add up to. How the others share that among ` +
-      "themselves is not known, so at this temperature a probability may be a range: the pale part of a bar.",
-    `O servidor dá os ${number(count)} tokens mais prováveis e, dos outros, só a soma. Como ela se divide entre eles não se sabe; por ` +
-      "isso, nesta temperatura, uma probabilidade pode ser uma faixa: a parte clara da barra.",
+    `The server gives the ${count} likeliest tokens and, of all others, only what they add up to. How the others ` +
+      "share that is not known, so at this temperature a probability may be a range: the pale part of a bar.",
+    `O servidor dá os ${number(count)} tokens mais prováveis e, dos outros, só a soma. Como ela se divide não se sabe; ` +
+      "por isso, nesta temperatura, uma probabilidade pode ser uma faixa: a parte clara da barra.",
   );
 }

@@ -1,4 +1,5 @@
-// What the browser keeps of small things; a browser that keeps nothing (private windows, blocked storage) loses them, no more.
+// What the browser keeps of small things; a browser that keeps nothing (private windows, blocked storage) loses them,
+// no more.
 
 export function kept(name, storage = "localStorage") {
   try {

@@ -1,4 +1,5 @@
-// The page's language: Portuguese where the browser's is, else English; both forms of a text stand side by side where it is written.
+// The page's language: Portuguese where the browser's is, else English; both forms of a text stand side by side where
+// it is written.
 
 import { keep } from "./keep.js";
 

@@ -20,7 +20,15 @@ let parts = null;
 
 /** Everything that is seen, in the language in force. */
 function mount(draft = "") {
-  const actions = { askKey: () => identify(true), changeLanguage, openSidebar, togglePanel, close: closeSidebar, send };
+  const actions = {
+    askKey: () => identify(true),
+    changeLanguage,
+    openSidebar,
+    togglePanel,
+    close: closeSidebar,
+    send,
+    begin,
+  };
   chat.unheard();
   const written = composer(chat);
   const page = h(
@@ -28,7 +36,14 @@ function mount(draft = "") {
     { class: "page" },
     h("a", { class: "skip", href: "#message" }, tr("To the message", "Ir para a mensagem")),
     sidebar(chat, actions),
-    h("main", {}, topbar(chat, actions), h("p", { class: "banner", role: "alert", hidden: true }), conversationView(chat, actions), written.form),
+    h(
+      "main",
+      {},
+      topbar(chat, actions),
+      h("p", { class: "banner", role: "alert", hidden: true }),
+      conversationView(chat, actions),
+      written.form,
+    ),
     settingsPanel(chat, { close: () => togglePanel(false) }),
     h("div", { class: "veil", onclick: () => closeSidebar() }),
   );
@@ -49,6 +64,12 @@ function changeLanguage(chosen) {
 function send(text) {
   if (chat.run) return;
   chat.send(text);
+  parts.field.focus();
+}
+
+/** Puts the beginning of a message where it can be finished. */
+function begin(text) {
+  parts.keepDraft(text);
   parts.field.focus();
 }
 
@@ -82,7 +103,12 @@ function togglePanel(open = !parts.page.querySelector("#panel").open) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog:modal, [popover]:popover-open")) return;
+  if (
+    event.key !== "Escape" ||
+    event.defaultPrevented ||
+    document.querySelector("dialog:modal, [popover]:popover-open")
+  )
+    return;
   if (parts.page.classList.contains("drawer")) closeSidebar();
   else if (chat.run) chat.stop();
   else if (parts.page.querySelector("#panel").open) togglePanel(false);
@@ -120,7 +146,11 @@ function banner(error) {
   place.hidden = error === null;
   if (error === null) return;
   const { title, text } = plain(error);
-  place.replaceChildren(h("strong", {}, title), ` ${text} `, h("button", { type: "button", class: "plain", onclick: () => identify() }, tr("Try again", "Tentar de novo")));
+  place.replaceChildren(
+    h("strong", {}, title),
+    ` ${text} `,
+    h("button", { type: "button", class: "plain", onclick: () => identify() }, tr("Try again", "Tentar de novo")),
+  );
 }
 
 mount();

@@ -1,4 +1,5 @@
-// A model's text as Markdown. Two walls: HTML in it is shown as text, and DOMPurify lets nothing through that acts or fetches.
+// A model's text as Markdown. Two walls: HTML in it is shown as text, and DOMPurify lets nothing through that acts or
+// fetches.
 
 import DOMPurify from "../vendor/dompurify/purify.es.js";
 import { Marked } from "../vendor/marked/marked.esm.js";
@@ -12,15 +13,38 @@ const marked = new Marked({
   breaks: true,
   renderer: {
     html: ({ text }) => escaped(text),
-    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`, // no picture is fetched for a model
+    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`, // nothing is fetched for a model
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
 });
 
 const ALLOWED = {
   ALLOWED_TAGS: [
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong", "table",
-    "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
   ],
   ALLOWED_ATTR: ["href", "start"],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
@@ -61,7 +85,10 @@ export function rendered(text) {
     const frame = h("div", { class: "code" });
     pre.replaceWith(frame);
     pre.tabIndex = 0; // what scrolls can be scrolled by keys
-    frame.append(pre, copyButton(() => pre.textContent));
+    frame.append(
+      pre,
+      copyButton(() => pre.textContent),
+    );
   }
   return fragment;
 }

@@ -1,7 +1,7 @@
 // Which token each piece of a rendered answer came from, so that a click on a word finds its token.
 //
-// Markdown drops and moves no characters but its own marks, so the rendered text is, up to white space, the written one with some
-// left out: one walk through both finds each character's owner.
+// Markdown drops and moves no characters but its own marks, so the rendered text is, up to white space, the written
+// one with some left out: one walk through both finds each character's owner.
 
 import { h } from "./dom.js";
 
@@ -42,7 +42,7 @@ export function mark(root, tokens) {
   for (const node of texts) {
     const text = node.data;
     const spans = [];
-    for (let from = 0; from < text.length; ) {
+    for (let from = 0; from < text.length;) {
       let to = from + 1;
       while (to < text.length && all[start + to] === all[start + from]) to++;
       spans.push(h("span", { class: "word", data: { token: all[start + from] } }, text.slice(from, to)));

@@ -8,7 +8,10 @@ export function menuButton(name, label, items) {
     h(
       "button",
       {
-        type: "button", role: "menuitem", tabindex: "-1", ...properties,
+        type: "button",
+        role: "menuitem",
+        tabindex: "-1",
+        ...properties,
         onclick: () => {
           menu.hidePopover();
           action();
@@ -20,7 +23,10 @@ export function menuButton(name, label, items) {
   const menu = h(
     "div",
     {
-      role: "menu", class: "menu", popover: "auto", "aria-label": label,
+      role: "menu",
+      class: "menu",
+      popover: "auto",
+      "aria-label": label,
       onkeydown: (event) => {
         const at = options.indexOf(document.activeElement);
         const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
@@ -39,7 +45,8 @@ export function menuButton(name, label, items) {
     options,
   );
   const button = iconButton(
-    name, label,
+    name,
+    label,
     () => {
       menu.showPopover();
       const box = button.getBoundingClientRect();

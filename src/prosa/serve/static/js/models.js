@@ -1,4 +1,5 @@
-// Models and their ways with documents: NAME answers from both, NAME:only-documents from documents alone, NAME:no-documents without.
+// Models and their ways with documents: NAME answers from both, NAME:only-documents from documents alone,
+// NAME:no-documents without.
 
 import { tr } from "./language.js";
 

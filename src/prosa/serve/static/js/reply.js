@@ -1,7 +1,12 @@
-// One message of the model as its chunks come in: text, tokens with their probabilities, calls of tools, citations, times.
+// One message of the model as its chunks come in: text, tokens with their probabilities, calls of tools, citations,
+// times.
 
 /** A token as the page keeps it: text `t`, log-probability `p`, alternatives `a` as [text, log-probability] pairs. */
-const token = (entry) => ({ t: text(entry), p: entry.logprob, a: (entry.top_logprobs ?? []).map((other) => [text(other), other.logprob]) });
+const token = (entry) => ({
+  t: text(entry),
+  p: entry.logprob,
+  a: (entry.top_logprobs ?? []).map((other) => [text(other), other.logprob]),
+});
 
 /** A token's own text; one that is part of a character shows its bytes. */
 function text({ token: shown, bytes }) {
@@ -55,7 +60,7 @@ export class Reply {
     return made;
   }
 
-  /** How much and how fast: tokens, tokens a second once the first was there (null where it was too short to tell), seconds until then. */
+  /** Tokens, tokens a second once the first was there (null: too short to tell), seconds until then, tokens read. */
   figures() {
     const count = this.usage?.completion_tokens ?? this.tokens.length;
     const seconds = (this.latest - this.first) / 1000;

@@ -6,27 +6,52 @@ import { tr } from "./language.js";
 /** A field left empty is not sent: the server's own default holds. */
 export const FIELDS = [
   {
-    name: "temperature", min: 0, max: 2, step: 0.05, initial: 0.7,
+    name: "temperature",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    initial: 0.7,
     label: () => tr("Temperature", "Temperatura"),
-    hint: () => tr("0 always takes the most probable token; higher dares more.", "0 toma sempre o token mais provável; acima, ousa mais."),
+    hint: () =>
+      tr(
+        "0 always takes the most probable token; higher dares more.",
+        "0 toma sempre o token mais provável; acima, ousa mais.",
+      ),
   },
   {
-    name: "top_p", min: 0.05, max: 1, step: 0.05, initial: 1,
+    name: "top_p",
+    min: 0.05,
+    max: 1,
+    step: 0.05,
+    initial: 1,
     label: () => "top-p",
     hint: () => tr("Keeps the most probable tokens up to this share.", "Só os tokens mais prováveis, até esta fração."),
   },
   {
-    name: "min_p", min: 0, max: 1, step: 0.01, initial: 0,
+    name: "min_p",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    initial: 0,
     label: () => "min-p",
-    hint: () => tr("Leaves out what is rarer than this part of the best.", "Sem os mais raros que esta parte do melhor."),
+    hint: () =>
+      tr("Leaves out what is rarer than this part of the best.", "Sem os mais raros que esta parte do melhor."),
   },
   {
-    name: "presence_penalty", min: -2, max: 2, step: 0.1, initial: 0,
+    name: "presence_penalty",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    initial: 0,
     label: () => tr("Presence penalty", "Penalidade de presença"),
     hint: () => tr("Above 0 discourages what was already written.", "Acima de 0 desencoraja o que já foi escrito."),
   },
   {
-    name: "frequency_penalty", min: -2, max: 2, step: 0.1, initial: 0,
+    name: "frequency_penalty",
+    min: -2,
+    max: 2,
+    step: 0.1,
+    initial: 0,
     label: () => tr("Frequency penalty", "Penalidade de frequência"),
     hint: () => tr("The same, for each time it was written.", "O mesmo, por vez que foi escrito."),
   },
@@ -34,14 +59,24 @@ export const FIELDS = [
 
 export const NUMBERS = [
   {
-    name: "max_tokens", min: 1, label: () => tr("Longest answer, in tokens", "Maior resposta, em tokens"),
+    name: "max_tokens",
+    min: 1,
+    label: () => tr("Longest answer, in tokens", "Maior resposta, em tokens"),
     empty: () => tr("as fits", "o que couber"),
   },
-  { name: "seed", min: 0, label: () => tr("Seed", "Semente"), empty: () => tr("a new one each time", "nova a cada vez") },
+  {
+    name: "seed",
+    min: 0,
+    label: () => tr("Seed", "Semente"),
+    empty: () => tr("a new one each time", "nova a cada vez"),
+  },
 ];
 
 export const initial = () => ({
-  system: "", max_tokens: null, seed: null, withoutTools: [],
+  system: "",
+  max_tokens: null,
+  seed: null,
+  withoutTools: [],
   ...Object.fromEntries(FIELDS.map((field) => [field.name, field.initial])),
 });
 

@@ -33,7 +33,10 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
     const open = h(
       "button",
       {
-        type: "button", class: "title", "aria-current": current ? "true" : null, title,
+        type: "button",
+        class: "title",
+        "aria-current": current ? "true" : null,
+        title,
         onclick: () => {
           chat.open(id);
           close();
@@ -54,7 +57,10 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
     );
     function rename() {
       const field = h("input", {
-        type: "text", class: "rename", "aria-label": tr("New name", "Novo nome"), maxlength: "120",
+        type: "text",
+        class: "rename",
+        "aria-label": tr("New name", "Novo nome"),
+        maxlength: "120",
         onkeydown: (event) => {
           if (event.key === "Enter") field.blur();
           if (event.key === "Escape") {
@@ -89,7 +95,11 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
       "label",
       {},
       h("span", { class: "unseen" }, label),
-      h("select", { onchange: ({ target }) => onchange(target.value) }, options.map(([id, text]) => h("option", { value: id, selected: id === value }, text))),
+      h(
+        "select",
+        { onchange: ({ target }) => onchange(target.value) },
+        options.map(([id, text]) => h("option", { value: id, selected: id === value }, text)),
+      ),
     );
 
   chat.on("list", draw);
@@ -97,11 +107,17 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
   return h(
     "nav",
     { class: "sidebar", "aria-label": tr("Conversations", "Conversas") },
-    h("header", {}, h("p", { class: "wordmark" }, "Prosa"), iconButton("close", tr("Close", "Fechar"), close, { class: "quiet only-narrow" })),
+    h(
+      "header",
+      {},
+      h("p", { class: "wordmark" }, "Prosa"),
+      iconButton("close", tr("Close", "Fechar"), close, { class: "quiet only-narrow" }),
+    ),
     h(
       "button",
       {
-        type: "button", class: "new",
+        type: "button",
+        class: "new",
         onclick: () => {
           chat.begin();
           close();
@@ -116,7 +132,12 @@ export function sidebar(chat, { askKey, changeLanguage, close }) {
       "footer",
       {},
       chooser(tr("Language", "Idioma"), LANGUAGES, language(), changeLanguage),
-      chooser(tr("Colours", "Cores"), THEMES.map((id) => [id, themes[id]]), theme(), setTheme),
+      chooser(
+        tr("Colours", "Cores"),
+        THEMES.map((id) => [id, themes[id]]),
+        theme(),
+        setTheme,
+      ),
       h("button", { type: "button", class: "plain", onclick: askKey }, tr("Change the key", "Trocar a chave")),
     ),
   );

@@ -46,7 +46,9 @@ export function onOthers(change) {
 /** `{id, title, updated}` of each, newest first. */
 export async function titles() {
   const db = await database();
-  const found = db ? await result(db.transaction("titles").objectStore("titles").getAll()) : [...memory.values()].map(titleOf);
+  const found = db
+    ? await result(db.transaction("titles").objectStore("titles").getAll())
+    : [...memory.values()].map(titleOf);
   return found.sort((a, b) => b.updated - a.updated);
 }
 

@@ -1,4 +1,5 @@
-// From a conversation to its answer: ask, run the tools that the model calls, ask again, as any client of the API would.
+// From a conversation to its answer: ask, run the tools that the model calls, ask again, as any client of the API
+// would.
 
 import { chat, runTool } from "./api.js";
 import { tr } from "./language.js";
@@ -37,8 +38,13 @@ export async function answer(conversation, node, { model, offered, signal, seen 
   for (let round = 0; ; round++) {
     const reply = new Reply();
     const body = {
-      model, messages: messages(conversation, node), stream: true, stream_options: { include_usage: true },
-      logprobs: true, top_logprobs: 20, ...request(conversation.settings),
+      model,
+      messages: messages(conversation, node),
+      stream: true,
+      stream_options: { include_usage: true },
+      logprobs: true,
+      top_logprobs: 20,
+      ...request(conversation.settings),
     };
     if (offered.length && round < ROUNDS) body.tools = offered;
     try {
@@ -49,7 +55,9 @@ export async function answer(conversation, node, { model, offered, signal, seen 
     } catch (error) {
       if (reply.content || reply.tokens.length) {
         const left = { role: "assistant", content: reply.content }; // half a call of a tool is none
-        node = Object.assign(add(conversation, left, node.id), facts(reply, conversation), { finish: signal.aborted ? "stopped" : "lost" });
+        node = Object.assign(add(conversation, left, node.id), facts(reply, conversation), {
+          finish: signal.aborted ? "stopped" : "lost",
+        });
         seen(null);
       }
       throw error;
@@ -61,7 +69,9 @@ export async function answer(conversation, node, { model, offered, signal, seen 
     for (const call of reply.calls) {
       // every call gets a result, if only that it was not run: a conversation with one open could not go on
       const { content, error, broken } = await result(call, signal);
-      node = Object.assign(add(conversation, { role: "tool", tool_call_id: call.id, content }, node.id), { failed: Boolean(error) });
+      node = Object.assign(add(conversation, { role: "tool", tool_call_id: call.id, content }, node.id), {
+        failed: Boolean(error),
+      });
       ended ??= broken;
       seen(null);
     }
@@ -70,6 +80,9 @@ export async function answer(conversation, node, { model, offered, signal, seen 
 }
 
 const facts = (reply, { settings }) => ({
-  tokens: reply.tokens, annotations: reply.annotations, finish: reply.finish, figures: reply.figures(),
+  tokens: reply.tokens,
+  annotations: reply.annotations,
+  finish: reply.finish,
+  figures: reply.figures(),
   temperature: settings.temperature ?? 1,
 });

@@ -17,7 +17,10 @@ export function tokenView(tokens, open) {
     h(
       "span", // a button would not break over lines
       {
-        role: "button", class: `token surprise-${surprise(p)}`, data: { token: index }, tabindex: index === 0 ? "0" : "-1",
+        role: "button",
+        class: `token surprise-${surprise(p)}`,
+        data: { token: index },
+        tabindex: index === 0 ? "0" : "-1",
         "aria-label": `${visible(t)}, ${percent(Math.exp(p))}`,
       },
       t.replace(/\n/g, "⏎\n") || "∅",
@@ -26,7 +29,9 @@ export function tokenView(tokens, open) {
   const view = h(
     "div",
     {
-      class: "tokens", role: "group", "aria-label": tr("Tokens; arrow keys walk, Enter opens", "Tokens; setas percorrem, Enter abre"),
+      class: "tokens",
+      role: "group",
+      "aria-label": tr("Tokens; arrow keys walk, Enter opens", "Tokens; setas percorrem, Enter abre"),
       onclick: ({ target }) => {
         const button = target.closest(".token");
         if (button) open(Number(button.dataset.token));

@@ -1,14 +1,21 @@
 // A conversation is a tree: editing a message or asking again adds a branch beside the old one, and nothing is lost.
 //
-// Its nodes are the messages of the API with what the page knows about each; `chosen` of a node is the child on the path in view.
+// Its nodes are the messages of the API with what the page knows about each; `chosen` of a node is the child on the
+// path in view.
 
 const ROOT = "root";
-const fresh = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`; // no randomUUID over plain HTTP
+const fresh = () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // randomUUID needs HTTPS
 
 export function newConversation(settings, model) {
   const now = Date.now();
   return {
-    id: fresh(), title: "", named: false, created: now, updated: now, model, settings: structuredClone(settings),
+    id: fresh(),
+    title: "",
+    named: false,
+    created: now,
+    updated: now,
+    model,
+    settings: structuredClone(settings),
     nodes: { [ROOT]: { id: ROOT, parent: null, children: [], chosen: null } },
   };
 }
@@ -36,7 +43,8 @@ export function path(conversation) {
 /** The nodes from the first message down to this one. */
 export function upTo(conversation, id) {
   const found = [];
-  for (let node = conversation.nodes[id]; node.parent !== null; node = conversation.nodes[node.parent]) found.unshift(node);
+  for (let node = conversation.nodes[id]; node.parent !== null; node = conversation.nodes[node.parent])
+    found.unshift(node);
   return found;
 }
 

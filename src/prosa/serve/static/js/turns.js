@@ -37,7 +37,13 @@ export function userTurn(chat, node) {
     copyButton(() => node.message.content),
     iconButton("edit", tr("Edit", "Editar"), () => edit(), { disabled: Boolean(chat.run) }),
   );
-  const turn = h("article", { class: "turn user" }, h("h2", { class: "unseen" }, tr("You said", "Você disse")), text, actions);
+  const turn = h(
+    "article",
+    { class: "turn user" },
+    h("h2", { class: "unseen" }, tr("You said", "Você disse")),
+    text,
+    actions,
+  );
   function edit() {
     const field = h("textarea", { "aria-label": tr("Edit the message", "Editar a mensagem"), rows: "3" });
     field.value = node.message.content;
@@ -59,7 +65,11 @@ export function userTurn(chat, node) {
         },
       },
       field,
-      h("p", { class: "note" }, tr("The earlier version stays: ‹ › switches.", "A versão anterior continua: ‹ › alterna.")),
+      h(
+        "p",
+        { class: "note" },
+        tr("The earlier version stays: ‹ › switches.", "A versão anterior continua: ‹ › alterna."),
+      ),
       h(
         "div",
         { class: "row" },
@@ -142,9 +152,15 @@ function footer(chat, nodes, asTokens) {
       "div",
       { class: "actions" },
       versions(chat, first),
-      copyButton(() => written.map(({ message }) => message.content).filter(Boolean).join("\n\n")),
+      copyButton(() =>
+        written
+          .map(({ message }) => message.content)
+          .filter(Boolean)
+          .join("\n\n"),
+      ),
       iconButton(
-        "again", tr("Answer again", "Responder de novo"),
+        "again",
+        tr("Answer again", "Responder de novo"),
         () => {
           chat.again(chat.conversation.nodes[first.parent]);
           document.querySelector("#message").focus();
@@ -153,7 +169,8 @@ function footer(chat, nodes, asTokens) {
       ),
       written.some(({ tokens }) => tokens?.length) &&
         iconButton(
-          "tokens", tr("Show as tokens", "Ver em tokens"),
+          "tokens",
+          tr("Show as tokens", "Ver em tokens"),
           () => {
             if (!inTokens.delete(first.id)) inTokens.add(first.id);
             chat.tell("view");
@@ -177,7 +194,12 @@ function figures(written) {
     { class: "figures" },
     h("span", {}, `${number(count)} ${count === 1 ? "token" : "tokens"}`),
     rate !== null && h("span", {}, `${number(rate, rate < 10 ? 1 : 0)} tokens/s`),
-    all[0].wait !== null && h("span", { class: "wait" }, tr(`first in ${number(all[0].wait, 2)} s`, `primeiro em ${number(all[0].wait, 2)} s`)),
+    all[0].wait !== null &&
+      h(
+        "span",
+        { class: "wait" },
+        tr(`first in ${number(all[0].wait, 2)} s`, `primeiro em ${number(all[0].wait, 2)} s`),
+      ),
   );
 }
 
@@ -186,5 +208,11 @@ export function liveView(reply) {
   const body = h("div", { class: "text live", dir: "auto" });
   if (reply?.content) body.append(rendered(reply.content));
   const calls = (reply?.calls ?? []).map((call) => callView(call));
-  return h("div", {}, reply?.content ? body : null, calls, !reply?.content && !calls.length && h("p", { class: "thinking" }, h("span"), h("span"), h("span")));
+  return h(
+    "div",
+    {},
+    reply?.content ? body : null,
+    calls,
+    !reply?.content && !calls.length && h("p", { class: "thinking" }, h("span"), h("span"), h("span")),
+  );
 }

@@ -5,12 +5,23 @@ import { emptyView } from "./empty.js";
 import { lasts, plain } from "./errors.js";
 import { closeInspector } from "./inspector.js";
 import { tr } from "./language.js";
+import { baseOf, ways } from "./models.js";
 import { assistantTurn, liveView, userTurn } from "./turns.js";
 import { path, turns } from "./tree.js";
 
-export function conversationView(chat, { askKey, send }) {
+export function conversationView(chat, { askKey, send, begin }) {
   const list = h("div", { class: "turns" });
-  const latest = h("button", { type: "button", class: "latest", hidden: true, "aria-label": tr("To the end", "Ao fim"), onclick: () => follow(true) }, icon("down"));
+  const latest = h(
+    "button",
+    {
+      type: "button",
+      class: "latest",
+      hidden: true,
+      "aria-label": tr("To the end", "Ao fim"),
+      onclick: () => follow(true),
+    },
+    icon("down"),
+  );
   const view = h("div", { class: "view", tabindex: "-1" }, list, latest);
   let live = null;
   let drawing = 0;
@@ -29,6 +40,8 @@ export function conversationView(chat, { askKey, send }) {
     view.scrollTop = view.scrollHeight;
   }
 
+  const hasDocuments = () => ways(chat.models, baseOf(chat.conversation.model ?? "")).length > 0;
+
   function draw() {
     closeInspector();
     clearInterval(counting);
@@ -38,7 +51,7 @@ export function conversationView(chat, { askKey, send }) {
     shown = chat.conversation.id;
     view.classList.toggle("empty", nodes.length === 0);
     if (!nodes.length) {
-      list.replaceChildren(emptyView(send));
+      list.replaceChildren(emptyView(send, hasDocuments() ? begin : null));
       latest.hidden = true;
       return;
     }
@@ -49,7 +62,9 @@ export function conversationView(chat, { askKey, send }) {
     list.replaceChildren(
       h("h1", { class: "unseen" }, chat.conversation.title),
       ...groups.map((group, i) =>
-        group.role === "user" ? userTurn(chat, group.nodes[0]) : assistantTurn(chat, group.nodes, i === groups.length - 1 ? live : null),
+        group.role === "user"
+          ? userTurn(chat, group.nodes[0])
+          : assistantTurn(chat, group.nodes, i === groups.length - 1 ? live : null),
       ),
       ...(run ? [] : ending(nodes.at(-1))),
     );
@@ -67,13 +82,33 @@ export function conversationView(chat, { askKey, send }) {
       : { title: tr("There is no answer yet.", "Ainda não há resposta."), text: "", action: "again", wait: null };
     const label = failure ? tr("Try again", "Tentar de novo") : tr("Answer", "Responder");
     const button = {
-      again: () => h("button", { type: "button", class: "strong", onclick: () => (open ? chat.goOn() : chat.again(lastAsked())) }, label),
-      key: () => h("button", { type: "button", class: "strong", onclick: askKey }, tr("Enter another key", "Informar outra chave")),
-      new: () => h("button", { type: "button", class: "strong", onclick: () => chat.begin() }, tr("New conversation", "Nova conversa")),
+      again: () =>
+        h(
+          "button",
+          { type: "button", class: "strong", onclick: () => (open ? chat.goOn() : chat.again(lastAsked())) },
+          label,
+        ),
+      key: () =>
+        h(
+          "button",
+          { type: "button", class: "strong", onclick: askKey },
+          tr("Enter another key", "Informar outra chave"),
+        ),
+      new: () =>
+        h(
+          "button",
+          { type: "button", class: "strong", onclick: () => chat.begin() },
+          tr("New conversation", "Nova conversa"),
+        ),
     }[action]?.();
     if (button && wait && wait < 3600) countDown(button, label, wait);
     return [
-      h("div", { class: `ending${failure ? " failure" : ""}`, role: failure ? "alert" : null }, h("p", {}, h("strong", {}, title), text && ` ${text}`), button),
+      h(
+        "div",
+        { class: `ending${failure ? " failure" : ""}`, role: failure ? "alert" : null },
+        h("p", {}, h("strong", {}, title), text && ` ${text}`),
+        button,
+      ),
     ];
   }
 
@@ -92,6 +127,7 @@ export function conversationView(chat, { askKey, send }) {
   }
 
   chat.on("view", draw);
+  chat.on("state", () => path(chat.conversation).length || draw()); // another model may have documents
   chat.on("live", () => {
     drawing ||= requestAnimationFrame(() => {
       drawing = 0;
