@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from prosa.core.errors import UserError
 from prosa.serve import usage as module
 from prosa.serve.keys import Key, Keys
+from prosa.serve.store import StoreError
 from prosa.serve.usage import Prices, QuotaExceeded, Usage, UsageRow
 
 
@@ -187,7 +187,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(path: Path) -> None:
     usage.settle(usage.reserve(maria, 10), "a", prompt_tokens=1, completion_tokens=1)
     (pages,) = usage._store.rows("PRAGMA page_count")[0]
     usage._store.run(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(UserError, match="full"):
+    with pytest.raises(StoreError, match="full"):
         for n in range(1000):
             held = usage.reserve(maria, 10)
             usage.settle(held, f"model {n}" + 100 * "x", prompt_tokens=1, completion_tokens=1)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.generate.service import Closed, QueueFull
+from prosa.serve.store import StoreError
 from prosa.serve.usage import QuotaExceeded
 
 logger = logging.getLogger("prosa.serve")
@@ -84,6 +85,12 @@ def as_api_error(error: Exception) -> ApiError:
         )  # fmt: skip
     if isinstance(error, Closed):
         return ending()
+    if isinstance(error, StoreError):  # where the file is, and why, is no client's business
+        logger.error("keys and usage: %s", error)
+        return ApiError(
+            503, tr("keys and usage cannot be written now.", "chaves e uso não podem ser gravados agora."),
+            headers={"Retry-After": str(RETRY)},
+        )  # fmt: skip
     if isinstance(error, UserError):
         return ApiError(400, str(error))
     if isinstance(error, RequestValidationError):

@@ -41,6 +41,10 @@ CREATE TABLE prices (
 """
 
 
+class StoreError(UserError):
+    """The file is not one of keys, is damaged, or cannot be read or written now (a full disk, another's lock)."""
+
+
 def default_path() -> Path:
     """``serve.sqlite`` in ``PROSA_HOME``, else where this user's data are (``~/.local/share/prosa``)."""
     home = os.environ.get("PROSA_HOME")
@@ -58,7 +62,7 @@ class Store:
         durable: A commit waits until the disk has it.
 
     Raises:
-        UserError: it is no database, another program's, a newer Prosa's or damaged, or cannot be read and written.
+        StoreError: it is no database, another program's, a newer Prosa's or damaged, or cannot be read and written.
     """
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
@@ -79,7 +83,7 @@ class Store:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             why = error.strerror or error
-            raise UserError(
+            raise StoreError(
                 tr(f"cannot open {self.path}: {why}", f"não consigo abrir {self.path}: {why}"), _another()
             ) from error
 
@@ -91,7 +95,7 @@ class Store:
         self._keep_private()
         mode = self.value("PRAGMA journal_mode = WAL")
         if mode != "wal":
-            raise UserError(
+            raise StoreError(
                 tr(
                     f"{self.path}: this file system cannot share a database ({mode}).",
                     f"{self.path}: este sistema de arquivos não consegue compartilhar um banco ({mode}).",
@@ -107,7 +111,7 @@ class Store:
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
         version = self.value("PRAGMA user_version")
         if version > VERSION:
-            raise UserError(
+            raise StoreError(
                 tr(f"{self.path} was made by a newer Prosa.", f"{self.path} foi feito por uma Prosa mais nova."),
                 tr("Update Prosa, or choose another --keys.", "Atualize a Prosa, ou escolha outro --keys."),
             )
@@ -167,16 +171,16 @@ class Store:
                 raise self._foreign() from error
             if code == sqlite3.SQLITE_CORRUPT:
                 raise self._damaged(str(error)) from error
-            raise UserError(tr(f"{self.path}: {error}", f"{self.path}: {error}"), _another()) from error
+            raise StoreError(tr(f"{self.path}: {error}", f"{self.path}: {error}"), _another()) from error
 
-    def _foreign(self) -> UserError:
-        return UserError(
+    def _foreign(self) -> StoreError:
+        return StoreError(
             tr(f"{self.path} is not a file of Prosa's keys.", f"{self.path} não é um arquivo de chaves da Prosa."),
             _another(),
         )
 
-    def _damaged(self, why: str) -> UserError:
-        return UserError(
+    def _damaged(self, why: str) -> StoreError:
+        return StoreError(
             tr(f"{self.path} is damaged: {why}", f"{self.path} está danificado: {why}"),
             tr(
                 "Put a copy of it back, or move it away and add the keys anew.",
