@@ -225,12 +225,11 @@ def canaries(run: str, prompts: Sequence[str], n: int, tokens: int = TOKENS) -> 
     found: dict[str, str] = {}
     longest = 0
     for some in batched(prompts, 256):
-        ids = [tokenizer.encode(prompt) for prompt in some]
-        made = engine.generate(ids, Sampling(temperature=0), max_tokens=tokens)
-        for prompt, read, completion in zip(some, ids, made, strict=True):
+        made = engine.generate(some, Sampling(temperature=0), max_tokens=tokens)
+        for prompt, completion in zip(some, made, strict=True):
             if len(completion.text) > 8 and completion.text not in found:
                 found[completion.text] = prompt
-                longest = max(longest, len(read))
+                longest = max(longest, 1 + len(tokenizer.encode(prompt)))  # <|endoftext|> is read before it
         if len(found) >= n:
             return list(found.values())[:n], list(found)[:n], longest + tokens
     raise SystemExit(f"only {len(found)} different continuations of {len(prompts)} beginnings")
