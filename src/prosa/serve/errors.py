@@ -1,40 +1,30 @@
-"""One error object, OpenAI's, for whatever goes wrong: {"error": {"message", "type", "param", "code"}}."""
+"""The one form of all errors, OpenAI's: ``{"error": {"message", "type", "param", "code"}}``."""
 
-import json
-import logging
-from collections.abc import Mapping
+import math
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.core.progress import say
 from prosa.generate.service import Closed, QueueFull
 from prosa.serve.store import StoreError
 from prosa.serve.usage import QuotaExceeded
 
-logger = logging.getLogger("prosa.serve")
-RETRY = 2  # seconds, where nobody knows better
-
-TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    500: "server_error",
-    503: "server_error",
-}
+INVALID = "invalid_request_error"
+KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 500: "server_error"}
+WAIT = 1
+"""Seconds after which it is worth asking again where a queue is full."""
 
 
 class ApiError(Exception):
-    """An answer that is an error.
+    """A request that is not answered as it was meant.
 
     Args:
-        param: the field that it is about, as ``messages[0].content``.
-        code: for programs.
+        kind: ``type`` of the object; None: the usual one of the status.
+        param: the field that is wrong.
+        retry_after: seconds.
     """
 
     def __init__(
@@ -42,116 +32,68 @@ class ApiError(Exception):
         status: int,
         message: str,
         *,
+        kind: str | None = None,
         param: str | None = None,
         code: str | None = None,
-        type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.headers = status, dict(headers or {})
-        self.error = {
-            "message": message,
-            "type": type or TYPES.get(status, "invalid_request_error"),
-            "param": param,
-            "code": code,
-        }
+        self.status = status
+        self.message = message
+        self.kind = kind or KINDS.get(status) or (INVALID if status < 500 else "server_error")
+        self.param = param
+        self.code = code
+        self.headers = headers or {}
+        if retry_after is not None:
+            self.headers = {**self.headers, "Retry-After": str(max(1, math.ceil(retry_after)))}
 
-    def response(self) -> Response:
-        """It as an HTTP response."""
-        return json_response({"error": self.error}, self.status, self.headers)
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": error}
 
-
-def refused(param: str, why: str, code: str | None = None) -> ApiError:
-    """A field that cannot be honoured."""
-    return ApiError(400, f"{param}: {why}", param=param, code=code)
-
-
-def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A value as JSON; half a surrogate pair, which no encoding has, becomes a question mark."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Response(data, status, headers, media_type="application/json")
+    def response(self) -> JSONResponse:
+        """The whole answer."""
+        return JSONResponse(self.to_json(), self.status, self.headers)
 
 
-def as_api_error(error: Exception) -> ApiError:
-    """Whatever was raised, as a client is told it."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, QueueFull):
-        return ApiError(429, str(error), code="queue_full", headers={"Retry-After": str(RETRY)})
-    if isinstance(error, QuotaExceeded):
-        return ApiError(
-            429, str(error), code="insufficient_quota", type="insufficient_quota",
-            headers={"Retry-After": str(error.seconds)},
-        )  # fmt: skip
-    if isinstance(error, Closed):
-        return ending()
-    if isinstance(error, StoreError):  # where the file is, and why, is no client's business
-        logger.error("keys and usage: %s", error)
-        return ApiError(
-            503, tr("keys and usage cannot be written now.", "chaves e uso não podem ser gravados agora."),
-            headers={"Retry-After": str(RETRY)},
-        )  # fmt: skip
-    if isinstance(error, UserError):
-        return ApiError(400, str(error))
-    if isinstance(error, RequestValidationError):
-        return _invalid(error)
-    if isinstance(error, HTTPException):
-        return ApiError(error.status_code, _plain(error), code=_CODES.get(error.status_code), headers=error.headers)
-    logger.error("a request failed", exc_info=error)
-    return ApiError(500, tr("the server failed; the fault is ours.", "o servidor falhou; a culpa é nossa."))
+def wrong(param: str | None, message: str, code: str | None = "invalid_value") -> ApiError:
+    """A 400 that names a field."""
+    return ApiError(400, message, param=param, code=code)
+
+
+def internal() -> ApiError:
+    """What a fault of ours is to a client: no more than that."""
+    return ApiError(500, tr("The server failed; it is not your fault.", "O servidor falhou; a culpa não é sua."))
 
 
 def ending() -> ApiError:
     """The server takes nothing more."""
-    return ApiError(
-        503, tr("the server is ending.", "o servidor está encerrando."), code="shutting_down",
-        headers={"Retry-After": "10", "Connection": "close"},
-    )  # fmt: skip
+    message = tr("The server is being shut down.", "O servidor está sendo encerrado.")
+    return ApiError(503, message, code="shutting_down", retry_after=5)
 
 
-def install(app: FastAPI) -> None:
-    """Have the application answer so."""
-
-    async def answer(request: Request, error: Exception) -> Response:
-        return as_api_error(error).response()
-
-    for kind in (ApiError, UserError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, answer)
+def too_long() -> ApiError:
+    """The request's time is over."""
+    message = tr(
+        "The request took longer than this server allows.", "O pedido demorou mais do que este servidor permite."
+    )
+    return ApiError(503, message, code="request_timeout", retry_after=WAIT)
 
 
-_CODES = {404: "not_found", 405: "method_not_allowed"}
-
-
-def _plain(error: HTTPException) -> str:
-    if error.status_code == 404:
-        return tr("there is no such path.", "não existe este caminho.")
-    if error.status_code == 405:
-        return tr("this path has not this method.", "este caminho não tem este método.")
-    return str(error.detail)
-
-
-def _invalid(error: RequestValidationError) -> ApiError:
-    """The first fault that was found, by the name of its field."""
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        why = first.get("ctx", {}).get("error", "")
-        return ApiError(400, tr(f"the body is not JSON: {why}", f"o corpo não é JSON: {why}"), code="invalid_json")
-    kind, *place = first["loc"]
-    param = ""
-    for step in place:
-        if isinstance(step, int):
-            param += f"[{step}]"
-        elif not _branch(step):
-            param += f".{step}" if param else step
-    if first["type"] == "extra_forbidden":
-        return ApiError(
-            400, tr(f"unknown field: {param}", f"campo desconhecido: {param}"), param=param, code="unknown_parameter"
-        )
-    if not param:
-        return ApiError(400, tr(f"the {kind}: {first['msg']}", f"{kind}: {first['msg']}"))
-    return ApiError(400, f"{param}: {first['msg']}", param=param, code="invalid_value")
-
-
-def _branch(step: str) -> bool:
-    """Whether this is pydantic's name for one form of several, not a field's."""
-    return "[" in step or "-" in step or step in ("str", "int", "float", "bool", "constrained-str")
+def told(error: UserError, param: str | None = None) -> ApiError:
+    """An error of the engine, the queue or the quota as the API's."""
+    message = str(error).replace("\n", " ")
+    if isinstance(error, QuotaExceeded):
+        kind = code = "insufficient_quota"
+        return ApiError(429, message, kind=kind, code=code, retry_after=error.seconds)
+    if isinstance(error, QueueFull):
+        return ApiError(429, message, code="queue_full", retry_after=WAIT)
+    if isinstance(error, Closed):
+        return ending()
+    if isinstance(error, StoreError):  # where the file is, and why, is no client's business
+        say(message)
+        message = tr("Keys and usage cannot be read now.", "Chaves e uso não podem ser lidos agora.")
+        return ApiError(503, message, code="store_unavailable", retry_after=WAIT)
+    return wrong(param, message)

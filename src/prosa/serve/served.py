@@ -1,89 +1,103 @@
-"""The models that a server has, by name."""
+"""The models that a server has."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from prosa.core.errors import UserError
+import prosa
+from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
-from prosa.generate.engine import Engine
 from prosa.generate.service import Service
-from prosa.serve.config import Limits
 from prosa.serve.errors import ApiError
 from prosa.tokenizers.chat import ChatEncoder
+from prosa.tokenizers.protocol import Tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Served:
-    """A model that is served.
-
-    Attributes:
-        encoder: None where its tokenizer has no chat tokens.
-        created: when its folder was written, seconds since 1970.
-    """
+    """A model by its name in the API; ``encoder`` is None where it cannot chat."""
 
     name: str
-    engine: Engine
     service: Service
-    encoder: ChatEncoder | None
     created: int = field(default_factory=lambda: int(time.time()))
+    encoder: ChatEncoder | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self.encoder = ChatEncoder(self.tokenizer)
+        except UserError:
+            self.encoder = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer."""
+        return self.service.engine.tokenizer
 
     @property
     def context(self) -> int:
-        """Tokens that it sees at most."""
-        return self.engine.model.config.context
+        """The most tokens that it reads."""
+        return self.service.engine.model.config.context
 
+    @property
+    def fingerprint(self) -> str:
+        """OpenAI's ``system_fingerprint``: the same seed gives the same text while it is the same."""
+        return f"prosa-{prosa.__version__}-{self.tokenizer.fingerprint[:8]}"
 
-def serve_model(name: str, engine: Engine, limits: Limits, folder: Path | None = None) -> Served:
-    """Put a model at the service of many.
+    @property
+    def chat(self) -> ChatEncoder:
+        """What makes ids of conversations.
 
-    Raises:
-        UserError: the memory is too small for its context.
-    """
-    service = Service(engine, memory=limits.memory * 2**20, rows=limits.batch, queue=limits.queue)
-    try:
-        encoder = ChatEncoder(engine.tokenizer)
-    except UserError:
-        encoder = None
-    created = int((folder / "config.json").stat().st_mtime) if folder is not None else int(time.time())
-    return Served(name, engine, service, encoder, created)
+        Raises:
+            ApiError: the model cannot chat.
+        """
+        if self.encoder is None:
+            message = tr(
+                f"The model {self.name} has no chat tokens: it can only continue texts (/v1/completions).",
+                f"O modelo {self.name} não tem tokens de conversa: só continua textos (/v1/completions).",
+            )
+            raise ApiError(400, message, param="model", code="model_cannot_chat")
+        return self.encoder
+
+    def to_json(self) -> dict[str, Any]:
+        """OpenAI's object, with what a client may want to know more."""
+        return {
+            "id": self.name,
+            "object": "model",
+            "created": self.created,
+            "owned_by": "prosa",
+            "context_length": self.context,
+            "vocab_size": self.tokenizer.vocab_size,
+            "chat": self.encoder is not None,
+        }
 
 
 class Models:
-    """Models by name, in the order they were given; the first is the one where a request names none."""
+    """Models by name."""
 
     def __init__(self, models: Iterable[Served]) -> None:
         self._models = {model.name: model for model in models}
 
-    def __iter__(self) -> Iterator[Served]:
+    def __iter__(self) -> Any:
         return iter(self._models.values())
 
     @property
     def names(self) -> list[str]:
-        """All names."""
+        """Their names."""
         return list(self._models)
 
-    def find(self, name: str | None) -> Served:
-        """The model of a request.
+    def find(self, name: str) -> Served:
+        """The model of a name.
 
         Raises:
-            ApiError: 404, there is none of this name.
+            ApiError: there is none: 404, with the names there are.
         """
-        if name is None:
-            return next(iter(self._models.values()))
         if name not in self._models:
-            there = ", ".join(self.names)
-            raise ApiError(
-                404,
-                tr(f"there is no model {name!r}; there are: {there}", f"não existe o modelo {name!r}; existem: {there}"),
-                param="model",
-                code="model_not_found",
-                type="invalid_request_error",
-            )
+            message = str(unknown(tr("model", "modelo"), name[:200], self._models)).replace("\n", ". ")
+            raise ApiError(404, message, param="model", code="model_not_found")
         return self._models[name]
 
     def close(self) -> None:
-        """End all services; what is still being written is cancelled."""
-        for model in self._models.values():
+        """Cancel all that is being written and end the threads."""
+        for model in self:
             model.service.close(finish=False)
