@@ -346,7 +346,7 @@ def test_errors_are_told_in_plain_words(visit: Any, serve: Any) -> None:
         server.answer = lambda body, made=made: made
         ask(page, "Oi")
         expect(alert).to_contain_text(told)
-        expect(alert.get_by_role("button")).to_have_text([button] if button else [])
+        expect(alert.get_by_role("button").first).to_have_text(button) if button else None
         expect(page.locator(".said").last).to_have_text("Oi")
 
 
@@ -362,6 +362,32 @@ def test_a_full_server_is_tried_again_when_it_said(visit: Any, serve: Any) -> No
     idle(page)
     expect(page.locator(".assistant .text")).to_have_text("Agora sim")
     expect(page.locator(".ending")).to_have_count(0)
+
+
+def test_a_conversation_that_is_too_long_goes_on_without_its_beginning_where_the_user_says_so(
+    visit: Any, serve: Any
+) -> None:
+    def answer(body: dict[str, Any]) -> Any:
+        if len(body["messages"]) > 3:
+            return error(400, "context_length_exceeded", "300 > 256.")
+        return said("sim")
+
+    server = serve(answer)
+    page = visit(server)
+    for text in ("um", "dois", "três"):
+        ask(page, text)
+    expect(page.locator(".ending")).to_contain_text("no longer fits in the model's window")
+    expect(page.locator(".ending").get_by_role("button")).to_have_text(
+        ["New conversation", "Answer without the beginning"]
+    )
+    page.get_by_role("button", name="Answer without the beginning").click()
+    idle(page)
+    assert [m["content"] for m in sent(server)[-1]["messages"]] == ["dois", "sim", "três"]
+    expect(page.locator(".why")).to_have_text("Answered without the first 2 messages, which did not fit.")
+    ask(page, "quatro")
+    assert [m["content"] for m in sent(server)[-1]["messages"]] == ["três", "sim", "quatro"]
+    expect(page.locator(".why").last).to_contain_text("first 4 messages")
+    expect(page.locator(".said")).to_have_text(["um", "dois", "três", "quatro"])
 
 
 def test_a_connection_that_drops_keeps_what_came(visit: Any, serve: Any) -> None:

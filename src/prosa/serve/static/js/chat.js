@@ -9,7 +9,7 @@ import { tr } from "./language.js";
 import { keep, kept } from "./keep.js";
 import * as settings from "./settings.js";
 import * as store from "./store.js";
-import { answer } from "./talk.js";
+import { answer, nextLeftOut } from "./talk.js";
 import { add, choose, end, newConversation, path } from "./tree.js";
 
 export class Chat {
@@ -168,6 +168,17 @@ export class Chat {
   /** Goes on where an answer is missing: after a message or a tool's result. */
   goOn() {
     return this.#ask(this.conversation, end(this.conversation));
+  }
+
+  /** Whether the open conversation has a beginning that could be left out. */
+  get canShorten() {
+    return !this.conversation.shorten && nextLeftOut(this.conversation, end(this.conversation), 0) !== null;
+  }
+
+  /** Answers without the beginning, now and from here on wherever the whole does not fit. */
+  shorten() {
+    this.conversation.shorten = true;
+    return this.goOn();
   }
 
   choose(id) {

@@ -139,11 +139,18 @@ const ENDS = {
   lost: () => tr("The connection was lost here.", "A conexão caiu aqui."),
 };
 
+const without = (count) =>
+  tr(
+    `Answered without the first ${number(count)} messages, which did not fit.`,
+    `Respondida sem as primeiras ${number(count)} mensagens, que não couberam.`,
+  );
+
 function footer(chat, nodes, asTokens) {
   const first = nodes[0];
   const written = nodes.filter(({ message }) => message.role === "assistant");
   const busy = Boolean(chat.run);
-  const why = ENDS[written.at(-1).finish]?.();
+  const { finish, leftOut } = written.at(-1);
+  const why = [leftOut && without(leftOut), ENDS[finish]?.()].filter(Boolean).join(" ");
   return h(
     "div",
     { class: "footer" },
