@@ -5,6 +5,7 @@ import { chat, runTool } from "./api.js";
 import { tr } from "./language.js";
 import { Reply } from "./reply.js";
 import { request } from "./settings.js";
+import { packed } from "./steps.js";
 import { add, upTo } from "./tree.js";
 
 const ROUNDS = 8; // calls of tools in a row before the page stops asking
@@ -97,7 +98,7 @@ export async function answer(conversation, node, { model, offered, signal, seen 
 
 const facts = (reply, { settings }, leftOut) => ({
   leftOut,
-  tokens: reply.tokens,
+  tokens: packed(reply.tokens),
   annotations: reply.annotations,
   finish: reply.finish,
   figures: reply.figures(),
