@@ -113,9 +113,9 @@ def test_answering_again_and_editing_make_branches_that_stay(visit: Any, serve: 
     assert [m["content"] for m in sent(server)[2]["messages"]] == ["Oi", "dois", "E depois?"]
     page.locator(".turn.assistant").first.get_by_role("button", name="Version before").click()
     expect(page.locator(".assistant .text")).to_have_text("um")
-    page.reload()  # kept
-    page.get_by_role("navigation").get_by_role("button", name="Oi", exact=True).click()
+    page.reload()  # kept, and open again
     expect(page.locator(".assistant .text")).to_have_text("um")
+    assert page.title() == "Oi – Prosa"
     page.get_by_role("button", name="Version after").click()
     expect(page.locator(".assistant .text").last).to_have_text("três")
     page.locator(".turn.user").first.hover()
@@ -223,10 +223,9 @@ def test_settings_reach_the_request_and_stay(visit: Any, serve: Any) -> None:
     body = sent(server)[0]
     assert body["messages"][0] == {"role": "system", "content": "Seja breve."}
     assert {name: body[name] for name in wanted} == wanted
-    page.reload()
+    page.get_by_role("button", name="New conversation").click()
     ask(page, "De novo")
     assert sent(server)[1]["seed"] == 7, "a new conversation begins with the last settings"
-    page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Back to the defaults").click()
     expect(page.locator("#seed")).to_have_value("")
     ask(page, "E agora")

@@ -48,6 +48,7 @@ export function conversationView(chat, { askKey, send, begin }) {
     clearInterval(counting);
     const nodes = path(chat.conversation);
     const { run } = chat;
+    document.title = nodes.length ? `${chat.conversation.title} – Prosa` : "Prosa";
     if (shown !== chat.conversation.id) {
       following = true;
       made.clear();
