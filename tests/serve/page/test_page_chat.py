@@ -311,8 +311,8 @@ def test_citations_open_their_passage(visit: Any, serve: Any) -> None:
     }
     page = visit(serve(lambda body: said(text, annotations=notes), **{"/v1/passages/p1": found}))
     ask(page, "Qual é o prazo?")
-    expect(page.locator(".assistant .text")).to_have_text("O prazo é de trinta dias.11 🦜 Multa: dez por cento.2")
-    expect(page.locator(".sources li")).to_have_text(["contrato.pdf, p. 3", "aditivo.docx, p. 3"])
+    expect(page.locator(".assistant .text")).to_have_text("O prazo é de trinta dias.1 🦜 Multa: dez por cento.2")
+    expect(page.locator(".sources li")).to_have_text(["1contrato.pdf, p. 3", "2aditivo.docx, p. 3"])
     page.locator(".mark").first.click()
     expect(page.locator(".reader mark")).to_have_text("trinta dias")
     expect(page.locator(".reader .around")).to_have_text(["Antes disso.", "Depois disso."])
@@ -335,6 +335,21 @@ ERRORS = [
     (error(500, "server_error", "Oops."), "failed while answering", "Try again"),
     (error(413, "too_large", "1 MB."), "too long for this server", None),
 ]
+
+
+def test_marks_that_the_text_has_become_the_buttons(visit: Any, serve: Any) -> None:
+    text = "Trinta dias [3]. Multa de 10 % [1].\nNada mais [2]"
+
+    def cite(number: int, end: int) -> dict[str, Any]:
+        cited = {"passage_id": number, "file": f"{number}.txt", "place": "", "quote": "", "start_index": 0}
+        return {"type": "file_citation", "file_citation": {**cited, "end_index": end}}
+
+    notes = [cite(3, len("Trinta dias [3]")), cite(1, len("Trinta dias [3]. Multa de 10 %"))]
+    page = visit(serve(lambda body: said(text, annotations=notes)))
+    ask(page, "Qual é o prazo?")
+    expect(page.locator(".assistant .text")).to_have_text("Trinta dias3. Multa de 10 %1.Nada mais [2]")
+    expect(page.locator(".mark")).to_have_text(["3", "1"])
+    expect(page.locator(".sources li")).to_have_text(["33.txt", "11.txt"])
 
 
 def test_errors_are_told_in_plain_words(visit: Any, serve: Any) -> None:

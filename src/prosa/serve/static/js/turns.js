@@ -110,7 +110,7 @@ function messageView(chat, node, asTokens) {
     body.append(tokenView(tokens, open));
     return body;
   }
-  const cited = citations(node.annotations);
+  const cited = citations(node.annotations, node.message.content);
   body.append(rendered(withMarks(node.message.content ?? "", cited)));
   if (tokens.length) mark(body, tokens);
   placeMarks(body, cited);
@@ -130,7 +130,7 @@ export function assistantTurn(chat, nodes, live) {
     .map((node) => [
       (node.message.content || (asTokens && node.tokens)) && messageView(chat, node, asTokens),
       (node.message.tool_calls ?? []).map((call) => callView(call, results.get(call.id))),
-      sources(citations(node.annotations)),
+      sources(citations(node.annotations, node.message.content)),
     ]);
   const turn = h(
     "article",
