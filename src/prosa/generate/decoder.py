@@ -123,7 +123,7 @@ class Decoder:
         counts = [len(part) for part in parts]
         where_N = torch.tensor([at + i for at, n in zip(positions, counts, strict=True) for i in range(n)])
         ids_N = torch.tensor([id for part in parts for id in part])
-        x_NC = self._through(ids_N, where_N, _ranges(cache, where_N, positions, counts))
+        x_NC = self._through(ids_N, where_N, _ranges(cache, positions, counts))
         if not answers:
             return torch.empty(0, self.config.vocab_size)
         ends = list(itertools.accumulate(counts))
@@ -141,9 +141,10 @@ class Decoder:
         return x_NC
 
 
-def _ranges(cache: ArenaRows, where_N: Tensor, positions: Sequence[int], counts: Sequence[int]) -> "list[_Ranges]":
+def _ranges(cache: ArenaRows, positions: Sequence[int], counts: Sequence[int]) -> "list[_Ranges]":
     """Each layer's part of an arena."""
-    at_N = torch.tensor(cache.starts).repeat_interleave(torch.tensor(counts)) + where_N
+    firsts = [start + at for start, at in zip(cache.starts, positions, strict=True)]
+    at_N = torch.tensor([first + i for first, n in zip(firsts, counts, strict=True) for i in range(n)])
     rows = [
         _Row(
             start,
@@ -182,8 +183,9 @@ class _Ranges:
     def attend(self, q_NHD: Tensor) -> Tensor:
         """Attention's output for the queries of all rows, (N, H, D)."""
         found, at = [], 0
+        keys_1KPD, values_1KPD = self.keys.unsqueeze(0), self.values.unsqueeze(0)
         for start, length, new, mask in self.rows:
-            k_1KSD, v_1KSD = (t.narrow(1, start, length).unsqueeze(0) for t in (self.keys, self.values))
+            k_1KSD, v_1KSD = keys_1KPD.narrow(2, start, length), values_1KPD.narrow(2, start, length)
             q_THD = q_NHD.narrow(0, at, new)
             if new == 1:  # the queries of a group stand in one matrix
                 q_1KGD = q_THD.view(1, self.keys.shape[0], -1, self.keys.shape[2])
