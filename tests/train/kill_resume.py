@@ -129,7 +129,7 @@ def make_run(run: Path) -> None:
     sums = [(a, b) for a in range(2, 10) for b in range(2, 10)]
     talks = [{"instruction": f"{a} + {b}?", "output": f"{a + b}."} for a, b in sums]
     pairs = [{"prompt": f"{a} + {b}?", "chosen": f"{a + b}.", "rejected": f"{a * b + 1}."} for a, b in sums]
-    parity = [{"text": f"{a} + {b} = {a + b}", "label": "even odd".split()[(a + b) % 2]} for a, b in sums]
+    parity = [{"text": f"{a} + {b} = {a + b}", "label": ["even", "odd"][(a + b) % 2]} for a, b in sums]
     prompts = [{"prompt": f"{a} + {b}?", "answer": str(a + b)} for a, b in sums]
     for name, lines in (("talks", talks), ("pairs", pairs), ("prompts", prompts), ("parity", parity)):
         (run.parent / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
