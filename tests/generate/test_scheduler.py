@@ -8,6 +8,7 @@ from tiny_generation import CONTEXT, random_model
 
 from prosa.core.errors import UserError
 from prosa.generate.completion import Completion
+from prosa.generate.decoder import Decoder
 from prosa.generate.engine import Engine
 from prosa.generate.job import Cancelled, Job
 from prosa.generate.sampling import Sampling
@@ -127,18 +128,16 @@ def test_models_the_decoder_does_not_know_and_rounding(tokenizer, kind, monkeypa
     engine = make(model, tokenizer)
     scheduler = Scheduler(engine, rows=4)
     if kind == "noisy":
-        from prosa.generate import scheduler as module
-
         with torch.no_grad():
             half = tokenizer.vocab_size // 2
             model.unembedding.weight[half : 2 * half] = model.unembedding.weight[:half] * (1 + 1e-7)
-        noise, real = torch.Generator().manual_seed(0), module.read_last
+        noise, real = torch.Generator().manual_seed(0), Decoder.read
 
         def noisy(*arguments):
             logits = real(*arguments)
             return logits + 1e-6 * torch.randn(logits.shape, generator=noise)
 
-        monkeypatch.setattr(module, "read_last", noisy)
+        monkeypatch.setattr(Decoder, "read", noisy)
     asked = [Asked(engine, [n] * (3 * n), SETTINGS[n % 2], 15, overflow="slide") for n in range(1, 8)]
     run(scheduler, *asked)
     for one in asked:
@@ -150,23 +149,23 @@ def long_engine(tokenizer, context=1200):
     return make(random_model("modern", tokenizer.vocab_size, context=context, d_model=16, n_head=2), tokenizer)
 
 
-def spy(engine):
-    """The size (N, T) of every pass through the model but those of one token a row."""
-    passes, hidden = [], engine.model.hidden
+def spy(monkeypatch):
+    """How many tokens of each row every pass through the model reads."""
+    passes, read = [], Decoder.read
 
-    def read(ids_BT, **rest):
-        passes.append(tuple(ids_BT.shape))
-        return hidden(ids_BT, **rest)
+    def counted(self, parts, *rest):
+        passes.append([len(part) for part in parts])
+        return read(self, parts, *rest)
 
-    engine.model.hidden = read
+    monkeypatch.setattr(Decoder, "read", counted)
     return passes
 
 
-def test_a_long_prompt_does_not_stall_the_others(tokenizer):
+def test_a_long_prompt_does_not_stall_the_others(tokenizer, monkeypatch):
     engine = long_engine(tokenizer)
     with torch.no_grad():
         engine.model.unembedding.weight[tokenizer.end_of_text] = 0  # nobody ends early
-    passes = spy(engine)
+    passes = spy(monkeypatch)
     scheduler = Scheduler(engine, chunk=40)
     writer = Asked(engine, [1], Sampling(temperature=0), 60)
     scheduler.join(writer.job)
@@ -181,7 +180,8 @@ def test_a_long_prompt_does_not_stall_the_others(tokenizer):
         passes.clear()
         scheduler.step()
         assert len(writer.job.row.window) == n + 1  # a token a step
-        assert sum(rows * tokens for rows, tokens in passes) <= 40
+        assert len(passes) == 1
+        assert sum(passes[0]) <= 1 + 40 + 2  # and the last tokens of prompts
         assert (len(short.job.row.window) > 30) == (step >= 2 - 1)  # nor does a short prompt wait for the long one
     run(scheduler)
     assert scheduler.read == 999 + 29
@@ -242,16 +242,33 @@ def test_those_who_wait_for_a_reader_that_is_cancelled(tokenizer):
     asked[2].check(engine)
 
 
-def test_many_short_prompts_are_read_together(tokenizer):
+def test_many_short_prompts_are_read_together(tokenizer, monkeypatch):
     engine = long_engine(tokenizer)
-    passes = spy(engine)
+    passes = spy(monkeypatch)
     scheduler = Scheduler(engine, chunk=100)
     asked = [Asked(engine, [n] * 21, Sampling(seed=n), 2) for n in range(10)]
     for one in asked:
         scheduler.join(one.job)
     scheduler.step()
     scheduler.step()
-    assert [p for p in passes if p[0] > 1] == [(5, 20), (5, 20)]
+    assert passes == [[21] * 5, [1] * 5 + [21] * 5]
+
+
+def test_without_a_decoder_padding_counts(tokenizer, monkeypatch):
+    model = random_model("speedrun", tokenizer.vocab_size, n_kv_head=2)
+    engine, passes = make(model, tokenizer), []
+    hidden = model.hidden
+    monkeypatch.setattr(
+        model, "hidden", lambda ids_BT, **k: (passes.append(tuple(ids_BT.shape)), hidden(ids_BT, **k))[1]
+    )
+    scheduler = Scheduler(engine, chunk=100)
+    asked = [Asked(engine, [n] * length, Sampling(seed=n), 1) for n, length in enumerate((21, 21, 41, 11, 41))]
+    for one in asked:
+        scheduler.join(one.job)
+    scheduler.step()
+    scheduler.step()
+    assert passes[:2] == [(3, 33), (2, 1)]
+    assert all(rows * tokens <= 100 for rows, tokens in passes)
 
 
 def test_only_the_one_that_fails_is_told(tokenizer):

@@ -188,7 +188,7 @@ def test_a_model_that_is_not_finite(endless):
 
 def test_an_error_in_the_model_is_told_to_all_in_the_batch_and_the_thread_goes_on(endless, monkeypatch):
     with Service(endless) as service:
-        monkeypatch.setattr(service._scheduler, "_write", lambda jobs: 1 / 0)
+        monkeypatch.setattr(service._scheduler, "_write", lambda *_: 1 / 0)
         for stream in service.submit_samples([5], max_tokens=5, samples=range(3)):
             with pytest.raises(ZeroDivisionError):
                 stream.completion(timeout=600)

@@ -73,18 +73,24 @@ def test_rows_of_different_length_together():
 @pytest.mark.parametrize("shape", ["classic", "modern"])
 @torch.no_grad()
 def test_the_decoder_reads_ranges(shape):
-    model, texts = make(shape), torch.randint(0, V, (3, 40)).tolist()
-    arena, starts, lengths = arena_of(model), [90, 0, 45], [33, 1, 12]
-    for start, text, n in zip(starts, texts, lengths, strict=True):
-        read(model, arena, [start], [text[:n]], 0)
+    """Parts of any length beside each other, from the beginning and further on, asked for an answer or not."""
+    model, texts = make(shape), torch.randint(0, V, (4, 40)).tolist()
+    starts = [90, 0, 45, 150]
     for rows in (1, 3):
+        arena, lengths = arena_of(model), [0, 0, 0, 0]
         decoder = Decoder(model, torch.float32, rows)
-        for step in range(2):
-            positions = [n + step for n in lengths]
-            found = decoder([text[p] for text, p in zip(texts, positions, strict=True)], positions, arena.rows(starts))
-            for row, p in enumerate(positions):
-                expected = model(torch.tensor([texts[row][: p + 1]]))[0, -1]
-                torch.testing.assert_close(found[row], expected, rtol=1e-4, atol=1e-4)
+        for counts in [(20, 1, 7, 0), (1, 1, 1, 9), (13, 1, 2, 1), (1, 0, 1, 25), (5, 7, 0, 1)]:
+            asked = [row for row in range(4) if counts[row]]
+            parts = [texts[row][lengths[row] : lengths[row] + counts[row]] for row in asked]
+            answers = [n for n, row in enumerate(asked) if row != 2]
+            found = decoder.read(
+                parts, [lengths[row] for row in asked], arena.rows([starts[row] for row in asked]), answers
+            )
+            assert len(found) == len(answers)
+            lengths = [n + more for n, more in zip(lengths, counts, strict=True)]
+            for logits, n in zip(found, answers, strict=True):
+                expected = model(torch.tensor([texts[asked[n]][: lengths[asked[n]]]]))[0, -1]
+                torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("source", "to"), [(0, 20), (20, 0), (10, 13), (13, 10), (5, 5)])

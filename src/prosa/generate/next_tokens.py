@@ -9,6 +9,7 @@ from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.generate.adjust import adjust
 from prosa.generate.choose import choose
 from prosa.generate.completion import Alternative, Token
 from prosa.generate.reader import Reader
@@ -76,24 +77,14 @@ class NextTokens:
     def _choose(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
         """Ids (B,) for rows of the same settings. Logits that were computed again are put in place of the others."""
         sampling = rows[0].sampling.choice
-        seen = self._seen(rows, sampling, logits.device)
         draws = torch.tensor([row.draw() for row in rows], dtype=torch.float64, device=logits.device)
-        ids, doubtful = choose(logits, seen, draws, sampling)
+        ids, doubtful = choose(adjust(logits, rows), draws, sampling)
         if self._again is not None:
             for i in doubtful.nonzero().flatten().tolist():
                 one = slice(i, i + 1)
                 logits[one] = self._checked(self._again([rows[i].window]))
-                ids[one] = choose(logits[one], None if seen is None else seen[one], draws[one], sampling)[0]
+                ids[one] = choose(adjust(logits[one], rows[one]), draws[one], sampling)[0]
         return ids
-
-    def _seen(self, rows: Sequence[Row], sampling: Sampling, device: torch.device) -> Tensor | None:
-        """(B, V) bool: what the repetition penalty applies to, prompt and text so far; None without one."""
-        if sampling.repetition_penalty == 1:
-            return None
-        seen = torch.zeros(len(rows), self.tokenizer.vocab_size, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            seen[i, list(row.seen)] = True
-        return seen.to(device)
 
     def _tokens(self, logits: Tensor, ids: Tensor, tops: Sequence[int]) -> list[Token]:
         """Tokens with their log-probabilities, and those of the ``tops`` most probable ones where that is not 0."""

@@ -70,7 +70,7 @@ def read_last(
         decoder: reads them in the model's place.
     """
     positions = [len(window) - 1 for window in windows]
-    if decoder is not None:
+    if decoder is not None and isinstance(cache, KVCache):
         return decoder([window[-1] for window in windows], positions, cache)
     ids_B1 = torch.tensor([[window[-1]] for window in windows], device=again.device)
     positions_B1 = torch.tensor(positions, device=again.device)[:, None]

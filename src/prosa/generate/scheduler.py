@@ -1,10 +1,10 @@
 """Continuous batching: texts join and leave the batch at every step (Yu et al. 2022, Orca).
 
-A step is: cancelled texts leave; a chunk of prompts is read; then every text whose prompt has been read gets its next
-token. So a text that is being written waits for one chunk at most between two of its tokens, however long the prompts
-of the others are (chunked prefill: Agrawal et al. 2023, Sarathi). The chunk goes by turns to the prompts that are being
-read, so that short ones do not wait for a long one either. A prompt that begins as one that is being read waits for
-that, and copies (room.py). Who waits for a place is admitted in the order of arrival.
+A step is: cancelled texts leave; then, in one pass through the model, a chunk of prompts is read, and every text whose
+prompt has been read gets its next token. So a text that is being written waits for one chunk at most between two of its
+tokens, however long the prompts of the others are (chunked prefill: Agrawal et al. 2023, Sarathi). The chunk goes by
+turns to the prompts that are being read, so that short ones do not wait for a long one either. A prompt that begins as
+one that is being read waits for that, and copies (room.py). Who waits for a place is admitted in the order of arrival.
 
 Tokens are those of ``Engine``: the rows, their random streams, the choice and its second look are the same objects.
 
@@ -18,7 +18,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.generate.decoder import Decoder, can_decode
 from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
-from prosa.generate.job import Cancelled, Job
+from prosa.generate.job import Cancelled, End, Job
 from prosa.generate.next_tokens import all_finite, diverged
 from prosa.generate.reader import read_last
 from prosa.generate.room import Room
@@ -82,10 +82,19 @@ class Scheduler:
             self._leave(job)
             job.give([], Cancelled())
         with torch.inference_mode(), self.engine.evaluating():
-            self._read_prompts()
-            writing = [job for job in self.jobs if job.left == 0]
+            chunk = self._chunk()
+            writing = [job for job in self.jobs if job.left == chunk.get(job, 0)]
+            if not writing and not chunk:
+                return
+            logits = self._read(chunk, writing)
+            for job, n in chunk.items():
+                at = len(job.place.tokens)
+                job.place.tokens += job.row.window[at : at + n]
+                self.read += n
+            for job in writing:
+                job.place.tokens.append(job.row.window[-1])
             if writing:
-                self._write(writing)
+                self._write(writing, logits)
 
     def fail(self, error: Exception) -> None:
         """End all texts with an error, and begin anew."""
@@ -100,29 +109,29 @@ class Scheduler:
             self._turns.remove(job)
         self.room.leave(job.place)
 
-    def _read_prompts(self) -> None:
-        """Read a chunk: of one prompt, or of several that together, padded to the longest, are no more than that."""
-        parts: list[tuple[Job, list[int]]] = []
+    def _chunk(self) -> dict[Job, int]:
+        """How many tokens to read of which prompts, besides the last, which is read for what comes next.
+
+        Without a decoder they are padded to the longest, and what pads counts.
+        """
+        chunk: dict[Job, int] = {}
         looked: list[Job] = []
-        longest = 0
         for job in self._turns:
             if self._waits(job):
                 continue
             self.room.look_again(job.place, job.row.window[:-1])
-            n = min(job.left, self.chunk // (len(parts) + 1))
             if job.left:
-                if n == 0 or (len(parts) + 1) * max(longest, n) > self.chunk:
+                longest, rows = max(chunk.values(), default=0), len(chunk) + 1
+                n = min(job.left, self.chunk - sum(chunk.values()) if self._decodes else self.chunk // rows)
+                if n == 0 or (not self._decodes and rows * max(longest, n) > self.chunk):
                     break
-                longest = max(longest, n)
-                at = len(job.place.tokens)
-                parts.append((job, job.row.window[at : at + n]))
+                chunk[job] = n
             looked.append(job)
-        if parts:
-            self._read(parts)
         for job in looked:  # to the end of the line, or out of it
             self._turns.remove(job)
-            if job.left:
+            if job.left > chunk.get(job, 0):
                 self._turns.append(job)
+        return chunk
 
     def _waits(self, job: Job) -> bool:
         """Whether one that joined before is reading what this one begins with too."""
@@ -136,32 +145,42 @@ class Scheduler:
                     return True
         return False
 
-    def _read(self, parts: list[tuple[Job, list[int]]]) -> None:
+    def _read(self, chunk: dict[Job, int], writing: list[Job]) -> Tensor:
+        """Read what is new; logits (B, V) of what comes next, of those that are writing."""
+        if self._decodes:
+            jobs = [job for job in self.jobs if job in chunk or job.left == 0]
+            starts = [len(job.place.tokens) for job in jobs]
+            ends = [at + chunk.get(job, 0) + (job in writing) for job, at in zip(jobs, starts, strict=True)]
+            parts = [job.row.window[at:end] for job, at, end in zip(jobs, starts, ends, strict=True)]
+            cache = self.room.rows([job.place for job in jobs])
+            answers = [n for n, job in enumerate(jobs) if job in writing]
+            return self._decoder(sum(map(len, parts))).read(parts, starts, cache, answers)
+        if chunk:
+            self._read_padded(chunk)
+        windows = [job.row.window for job in writing]
+        if not windows:
+            return torch.empty(0, self.engine.model.config.vocab_size, device=self.engine.device)
+        return read_last(self.engine.rereader, windows, self.room.rows([job.place for job in writing]), None)
+
+    def _read_padded(self, chunk: dict[Job, int]) -> None:
         """The next tokens of several prompts. Short parts are filled up with their last token, again in its place."""
         ids, positions = [], []
-        longest = max(len(part) for _, part in parts)
-        for job, part in parts:
-            at, last = len(job.place.tokens), len(part) - 1
-            ids.append([part[min(i, last)] for i in range(longest)])
-            positions.append([at + min(i, last) for i in range(longest)])
+        longest = max(chunk.values())
+        for job, n in chunk.items():
+            at = len(job.place.tokens)
+            places = [at + min(i, n - 1) for i in range(longest)]
+            ids.append([job.row.window[place] for place in places])
+            positions.append(places)
         device, rereader = self.engine.device, self.engine.rereader
-        cache = self.room.rows([job.place for job, _ in parts])
+        cache = self.room.rows([job.place for job in chunk])
         with rereader.precision():
             rereader.model.hidden(
                 torch.tensor(ids, device=device), cache=cache, positions_BT=torch.tensor(positions, device=device)
             )
-        for job, part in parts:
-            job.place.tokens += part
-            self.read += len(part)
 
-    def _write(self, jobs: list[Job]) -> None:
+    def _write(self, jobs: list[Job], logits: Tensor) -> None:
         """The next token of each of these."""
-        windows = [job.row.window for job in jobs]
-        cache = self.room.rows([job.place for job in jobs])
-        logits = read_last(self.engine.rereader, windows, cache, self._decoder(len(jobs)))
         logits = logits[:, : self.engine.tokenizer.vocab_size]
-        for job, window in zip(jobs, windows, strict=True):
-            job.place.tokens.append(window[-1])
         if not all_finite(logits):
             jobs, logits = self._without_failed(jobs, logits)
             if not jobs:
@@ -171,7 +190,7 @@ class Scheduler:
             final = job.row.take(token)
             if job.row.finish_reason is not None:
                 self._leave(job)
-                job.give(final, job.row.completion())
+                job.give(final, _end_of(job))
                 continue
             if len(job.row.window) - 1 != len(job.place.tokens):  # it lost its beginning: all is at another position
                 job.place.tokens.clear()
@@ -188,13 +207,19 @@ class Scheduler:
                 job.give([], diverged())
         return [job for job, is_good in zip(jobs, good, strict=True) if is_good], logits[good]
 
-    def _decoder(self, rows: int) -> Decoder | None:
-        """The model laid out for one text, or for several; each is made when it is needed first."""
-        if not self._decodes:
-            return None
-        if (rows == 1) not in self._decoders:
-            self._decoders[rows == 1] = Decoder(self.engine.model, self.engine.dtype, rows)
-        return self._decoders[rows == 1]
+    def _decoder(self, tokens: int) -> Decoder:
+        """The model laid out for one token, or for several; each made when needed first (8 bits: once)."""
+        one = tokens == 1 and self.engine.precision != "int8"
+        if one not in self._decoders:
+            self._decoders[one] = Decoder(self.engine.model, self.engine.dtype, tokens)
+        return self._decoders[one]
+
+
+def _end_of(job: Job) -> End:
+    try:
+        return job.row.completion()
+    except UserError as error:
+        return error
 
 
 def _arena(engine: Engine, memory: int) -> Arena:

@@ -7,11 +7,12 @@ the batch then; the thread goes on with the others.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
@@ -19,6 +20,7 @@ from prosa.generate.completion import Completion, Token
 from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
 from prosa.generate.job import Cancelled, End, Job
 from prosa.generate.prompt import Prompt
+from prosa.generate.reading import Made, Steps, check, embedding, scoring
 from prosa.generate.row import Overflow
 from prosa.generate.sampling import Sampling
 from prosa.generate.scheduler import CHUNK, Scheduler
@@ -88,8 +90,9 @@ class Service:
         self.engine = engine
         self.queue = queue
         self._scheduler = Scheduler(engine, memory=memory, rows=rows, chunk=chunk)
-        self._changed = threading.Condition()  # of all below
+        self._changed = threading.Condition()  # of all below; only the thread takes from the two queues
         self._waiting: deque[Job] = deque()
+        self._readings: deque[tuple[Future[Any], Iterator[None]]] = deque()
         self._closed = False
         self._finished = self._cancelled = self._failed = 0
         self._thread = threading.Thread(target=self._run, name="prosa-service", daemon=True)
@@ -135,20 +138,47 @@ class Service:
             streams.append(stream)
             jobs.append(stream.job)
         with self._changed:
-            if self._closed:
-                raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
-            at_once = max(0, self._scheduler.rows - len(self._scheduler.jobs))
-            if len(self._waiting) + len(jobs) > self.queue + at_once:
-                raise QueueFull(
-                    tr(
-                        f"{number(len(self._waiting))} requests wait; the queue has {number(self.queue)} places.",
-                        f"{number(len(self._waiting))} pedidos esperam; a fila tem {number(self.queue)} lugares.",
-                    ),
-                    tr("Try again later.", "Tente de novo mais tarde."),
-                )
+            self._check_room(len(jobs))
             self._waiting.extend(jobs)
             self._changed.notify_all()
         return streams
+
+    def score(self, ids: Sequence[int], *, top: int = 0) -> "Future[list[Token]]":
+        """``reading.score``, part by part between the steps of others (``asyncio.wrap_future`` makes it awaitable).
+
+        Raises:
+            UserError: as there.
+            QueueFull: too much waits.
+            Closed: the service is being closed.
+        """
+        check(self.engine, ids)
+        return self._between_steps(scoring(self.engine, ids, top=top, part=self._scheduler.chunk))
+
+    def embed(self, ids: Sequence[int]) -> "Future[list[float]]":
+        """``reading.embed``, likewise."""
+        check(self.engine, ids)
+        return self._between_steps(embedding(self.engine, ids, part=self._scheduler.chunk))
+
+    def _between_steps(self, steps: Steps[Made]) -> "Future[Made]":
+        future: Future[Made] = Future()
+
+        def run() -> Iterator[None]:
+            try:
+                while not future.cancelled():
+                    next(steps)
+                    yield
+            except StopIteration as end:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(end.value)
+            except Exception as error:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+
+        with self._changed:
+            self._check_room(1)
+            self._readings.append((future, run()))
+            self._changed.notify_all()
+        return future
 
     @property
     def figures(self) -> Figures:
@@ -156,7 +186,7 @@ class Service:
         scheduler = self._scheduler
         with self._changed:
             return Figures(
-                waiting=len(self._waiting),
+                waiting=len(self._waiting) + len(self._readings),
                 writing=len(scheduler.jobs),
                 places=scheduler.room.arena.size,
                 taken=scheduler.room.taken,
@@ -179,6 +209,8 @@ class Service:
             if not finish:
                 for job in [*self._waiting, *self._scheduler.jobs]:
                     job.cancelled = True
+                for future, _ in self._readings:
+                    future.cancel()
             self._changed.notify_all()
         self._thread.join()
 
@@ -190,6 +222,21 @@ class Service:
     ) -> None:
         """Close; after an error what was asked for is cancelled."""
         self.close(finish=error is None)
+
+    def _check_room(self, more: int) -> None:
+        """Whether so many more may wait; the lock is held."""
+        if self._closed:
+            raise Closed(tr("the service is being closed.", "o serviço está sendo encerrado."))
+        at_once = max(0, self._scheduler.rows - len(self._scheduler.jobs))
+        waiting = len(self._waiting) + len(self._readings)
+        if waiting + more > self.queue + at_once:
+            raise QueueFull(
+                tr(
+                    f"{number(waiting)} requests wait; the queue has {number(self.queue)} places.",
+                    f"{number(waiting)} pedidos esperam; a fila tem {number(self.queue)} lugares.",
+                ),
+                tr("Try again later.", "Tente de novo mais tarde."),
+            )
 
     def _cancel(self, job: Job) -> None:
         with self._changed:
@@ -206,16 +253,27 @@ class Service:
         """The thread of the model."""
         while self._has_work():
             try:
+                self._read_on()
                 self._admit()
                 self._scheduler.step()
             except Exception as error:  # whatever it is, those who wait must be told, and others may come
                 self._scheduler.fail(error)
 
+    def _read_on(self) -> None:
+        """One part of one text that is only to be read; the texts take turns."""
+        if self._readings:
+            ended = next(self._readings[0][1], self) is self
+            with self._changed:
+                if ended:
+                    self._readings.popleft()
+                else:
+                    self._readings.rotate(-1)
+
     def _has_work(self) -> bool:
         """Wait for some; False: closed, and all is done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._scheduler.jobs or self._closed)
-            return bool(self._waiting or self._scheduler.jobs)
+            self._changed.wait_for(lambda: self._waiting or self._readings or self._scheduler.jobs or self._closed)
+            return bool(self._waiting or self._readings or self._scheduler.jobs)
 
     def _admit(self) -> None:
         """Take from the queue what there is place for. Only this thread takes from it; others add to its end."""
