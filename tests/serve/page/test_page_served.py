@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pytest
 from page_hands import ask, axe, idle
 from playwright.sync_api import Page, expect
-from scripted import GREETED, GREETING, SUM, SUMMED
 
 from prosa.generate.engine import Engine
 from prosa.generate.reply import announced
@@ -22,6 +21,7 @@ from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.pipeline.run import load
 from prosa.serve.keys import Keys
 from prosa.tokenizers.chat import ChatEncoder, Message
+from scripted import GREETED, GREETING, SUM, SUMMED
 
 
 class Served(NamedTuple):
