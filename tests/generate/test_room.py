@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from prosa.generate.room import Room, common
+from prosa.generate.room import KEPT, Room, common
 from prosa.nn.arena import Arena
 
 
@@ -80,6 +80,20 @@ def test_what_was_used_longest_ago_goes_first():
     held = [r.tokens[:1] for r in room.ranges]
     assert held == [[1], [1], [3]]
     assert room.copied == 5
+
+
+def test_only_so_many_stay_that_a_new_text_is_soon_compared_with_all():
+    room = room_of(10_000)
+    for token in range(KEPT + 20):
+        text = room.take([token, 0], 2)
+        write(room, text, [token, 0])
+        room.leave(text)
+        if token % 10 == 0:  # the first one is used again and again
+            again = room.take([0, 0], 2)
+            assert again.tokens == [0, 0]
+            room.leave(again)
+    assert len(room.ranges) == KEPT
+    assert {r.tokens[0] for r in room.ranges} == {0, *range(21, KEPT + 20)}
 
 
 def test_a_conversation_goes_on_in_a_memory_of_one_text():

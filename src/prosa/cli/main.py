@@ -21,6 +21,8 @@ COMMANDS = {
     "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
     "classify": ("classify", "which class a text is of"),
     "chat": ("chat", "talk with a model in the terminal"),
+    "serve": ("serve", "models behind an address: OpenAI's API and a chat page"),
+    "keys": ("keys", "who may use the server: keys, limits of tokens a day, usage, cost"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),

@@ -56,6 +56,35 @@ def tool_call(
     Raises:
         UserError: as ``json_schema``; there are no tools, or the tokenizer has no token for a call.
     """
+    return Grammar(tokenizer, "\n".join(["start: " + _times(most, least=1), *_calls(tokenizer, tools)]))
+
+
+def text_or_calls(
+    tokenizer: Tokenizer,
+    tools: Sequence[tuple[str, Mapping[str, Any]]],
+    *,
+    most: int | None = 1,
+    schema: Mapping[str, Any] | None = None,
+) -> "Grammar":
+    """Any text, and after it calls or none; with a schema, JSON of it or calls.
+
+    Raises:
+        UserError: as ``tool_call``.
+    """
+    rules = _calls(tokenizer, tools)
+    if schema is None:
+        return Grammar(tokenizer, "\n".join([f"start: TEXT {_times(most, least=0)}", r"TEXT: /(.|\n)*/", *rules]))
+    rules = [f"start: answer | {_times(most, least=1)}", f"answer: %json {_laid_out(schema)}", *rules]
+    return Grammar(tokenizer, "\n".join(rules))
+
+
+def _times(most: int | None, *, least: int) -> str:
+    """Calls, so many."""
+    return f"call{{{least},{most}}}" if most is not None else "call+" if least else "call*"
+
+
+def _calls(tokenizer: Tokenizer, tools: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """The rule ``call``, and those it needs."""
     if not tools:
         raise UserError(tr("there is no tool to call.", "não há ferramenta para chamar."))
     if CALL not in tokenizer.special_tokens:
@@ -63,12 +92,11 @@ def tool_call(
             tr(f"the tokenizer has no {CALL}: no tool can be called.", f"o tokenizador não tem {CALL}."),
             tr("Calls need a model that prosa sft has trained.", "Chamadas exigem um modelo treinado por prosa sft."),
         )
-    rules = ["start: call" + ("+" if most is None else f"{{1,{most}}}")]
-    rules.append(f"call: {CALL} (" + " | ".join(f"tool{n}" for n in range(len(tools))) + ")")
+    rules = [f"call: {CALL} (" + " | ".join(f"tool{n}" for n in range(len(tools))) + ")"]
     for n, (name, parameters) in enumerate(tools):  # each schema is a rule: its "#/..." refer to itself
         begin = '{"name": ' + json.dumps(name, ensure_ascii=False) + ', "arguments": '
         rules += [f'tool{n}: {json.dumps(begin)} arguments{n} "}}"', f"arguments{n}: %json {_laid_out(parameters)}"]
-    return Grammar(tokenizer, "\n".join(rules))
+    return rules
 
 
 class Grammar:

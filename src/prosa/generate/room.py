@@ -3,8 +3,8 @@
 A text takes a range as long as it may become, so that a text that has begun always comes to its end. When it has ended,
 its range stays, cut to what was read, as long as nobody needs the room: a text that begins with the same tokens (the
 same system turn, earlier turns of the same conversation) has them copied from there, which takes little beside reading
-them. The range that was used longest ago goes first. (llama.cpp's server keeps the last text of each of its slots in
-this way, SGLang a tree of pages: Zheng et al. 2023.)
+them. The range that was used longest ago goes first, also where more than ``KEPT`` would stay. (llama.cpp's server
+keeps the last text of each of its slots in this way, SGLang a tree of pages: Zheng et al. 2023.)
 """
 
 from bisect import insort
@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prosa.nn.arena import Arena, ArenaRows
+
+KEPT = 256
+"""Ended texts that stay at most: every new text is compared with all of them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -91,6 +94,9 @@ class Room:
         range.used = self._tick()
         if not range.size:
             self.ranges.remove(range)
+        idle = [r for r in self.ranges if not r.busy]
+        if len(idle) > KEPT:
+            self.ranges.remove(min(idle, key=lambda r: r.used))
 
     def drop(self, range: Range) -> None:
         """The text has ended, and what was read of it is no good."""
