@@ -4,7 +4,7 @@ A model that writes one token a step does little arithmetic and reads every weig
 long as nothing else takes time. ``GPT.forward`` is written to be read and trained; for a single token it takes some
 25 calls a layer, and its matrices pass at a third of what the memory can give. Here the same formulas are
 
-- on float32 activations, with the weights in float32 or bfloat16, converted once;
+- on float32 activations, with the weights in float32 or bfloat16, converted once, or of 8 bits (nn/int8.py);
 - with queries, keys and values in one matrix, and likewise gate and up, each laid out for the product it is read by
   (``products.py``);
 - in calls of a microsecond: RMSNorm is a length and a quotient, and the single query needs no mask where all rows have
@@ -30,11 +30,25 @@ from prosa.nn.attention import Attention, attend
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
 from prosa.nn.feedforward import MLP, SwiGLU
+from prosa.nn.int8 import Int8Linear
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import rotation
 
 Map = Callable[[Tensor], Tensor]
-PARTS = {nn.Embedding, nn.Linear, nn.Dropout, nn.ModuleList, GPT, Block, Attention, MLP, SwiGLU, LayerNorm, RMSNorm}
+PARTS = {
+    nn.Embedding,
+    nn.Linear,
+    Int8Linear,
+    nn.Dropout,
+    nn.ModuleList,
+    GPT,
+    Block,
+    Attention,
+    MLP,
+    SwiGLU,
+    LayerNorm,
+    RMSNorm,
+}
 
 
 def can_decode(model: GPT, dtype: torch.dtype) -> bool:
@@ -61,8 +75,7 @@ class Decoder:
     def __init__(self, model: GPT, dtype: torch.dtype, rows: int) -> None:
         c = self.config = model.config
         self.embedding = model.embedding.weight.detach()  # the model's own: a few rows a step
-        head = self.embedding if c.tied else model.unembedding.weight.detach()
-        self.head = lay_out(head, dtype, rows)
+        self.head = lay_out(self.embedding, dtype, rows) if c.tied else _linear([model.unembedding], dtype, rows)
         self.norm = _norm(model.norm)
         self.layers = [_Layer(block, dtype, rows) for block in model.blocks]
         where_T = torch.arange(c.context)
@@ -110,7 +123,7 @@ class Decoder:
         counts = [len(part) for part in parts]
         where_N = torch.tensor([at + i for at, n in zip(positions, counts, strict=True) for i in range(n)])
         ids_N = torch.tensor([id for part in parts for id in part])
-        x_NC = self._through(ids_N, where_N, _ranges(cache, where_N, positions, counts))
+        x_NC = self._through(ids_N, where_N, _ranges(cache, positions, counts))
         if not answers:
             return torch.empty(0, self.config.vocab_size)
         ends = list(itertools.accumulate(counts))
@@ -128,9 +141,10 @@ class Decoder:
         return x_NC
 
 
-def _ranges(cache: ArenaRows, where_N: Tensor, positions: Sequence[int], counts: Sequence[int]) -> "list[_Ranges]":
+def _ranges(cache: ArenaRows, positions: Sequence[int], counts: Sequence[int]) -> "list[_Ranges]":
     """Each layer's part of an arena."""
-    at_N = torch.tensor(cache.starts).repeat_interleave(torch.tensor(counts)) + where_N
+    firsts = [start + at for start, at in zip(cache.starts, positions, strict=True)]
+    at_N = torch.tensor([first + i for first, n in zip(firsts, counts, strict=True) for i in range(n)])
     rows = [
         _Row(
             start,
@@ -169,8 +183,9 @@ class _Ranges:
     def attend(self, q_NHD: Tensor) -> Tensor:
         """Attention's output for the queries of all rows, (N, H, D)."""
         found, at = [], 0
+        keys_1KPD, values_1KPD = self.keys.unsqueeze(0), self.values.unsqueeze(0)
         for start, length, new, mask in self.rows:
-            k_1KSD, v_1KSD = (t.narrow(1, start, length).unsqueeze(0) for t in (self.keys, self.values))
+            k_1KSD, v_1KSD = keys_1KPD.narrow(2, start, length), values_1KPD.narrow(2, start, length)
             q_THD = q_NHD.narrow(0, at, new)
             if new == 1:  # the queries of a group stand in one matrix
                 q_1KGD = q_THD.view(1, self.keys.shape[0], -1, self.keys.shape[2])
@@ -281,10 +296,14 @@ def _norm(norm: nn.Module) -> Map:
     return lambda x: F.layer_norm(x, weight.shape, weight, bias, eps)
 
 
-def _linear(layers: list[nn.Linear], dtype: torch.dtype, rows: int) -> Map:
+def _linear(layers: Sequence[nn.Module], dtype: torch.dtype, rows: int) -> Map:
     """Several linear layers of one input as one product."""
-    product: Product = lay_out(torch.cat([layer.weight.detach() for layer in layers]), dtype, rows)
-    if layers[0].bias is None:
+    of_8_bits = [layer for layer in layers if isinstance(layer, Int8Linear)]
+    if of_8_bits:
+        return Int8Linear.joined(of_8_bits) if len(of_8_bits) > 1 else of_8_bits[0]
+    of_floats = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    product: Product = lay_out(torch.cat([layer.weight.detach() for layer in of_floats]), dtype, rows)
+    if of_floats[0].bias is None:
         return product
-    bias = torch.cat([layer.bias.detach().float() for layer in layers])
+    bias = torch.cat([layer.bias.detach().float() for layer in of_floats])
     return lambda x: product(x) + bias

@@ -4,7 +4,7 @@ What holds in float32: the same prompt, settings and seed give the same tokens a
 without, streamed or not. Two things make it so. Each row draws from a random stream of its own, named by (seed, prompt,
 sample number) and counted by token (draws.py). And where two choices are so near that rounding could decide, the
 row's logits are computed again in one canonical way (choose.py). In bfloat16 (the default on CUDA) rounding is ten
-thousand times coarser and nothing is computed again: runs may part at near-ties.
+thousand times coarser and nothing is computed again: runs may part at near-ties; likewise with weights of 8 bits.
 
 Equal prompts give equal completions; for different ones ask for ``samples``. How a prompt is read: prompt.py.
 
@@ -15,6 +15,7 @@ is dropped instead, and the rest is read again from position 0.
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from typing import Literal
 
 import torch
 
@@ -30,6 +31,8 @@ from prosa.generate.row import Limits, Overflow, Row
 from prosa.generate.sampling import Sampling
 from prosa.generate.writer import Writer
 from prosa.models.gpt import GPT
+from prosa.models.int8 import to_int8
+from prosa.nn.int8 import can_int8
 from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.tokenizers.stream import Utf8Stream
@@ -53,13 +56,19 @@ class Engine:
         model: moved to the device (in place); its weights keep their precision.
         device: "auto": CUDA, else MPS, else the CPU. While a model is being trained, give its own.
         precision: what the model computes in; "auto": bfloat16 on CUDA where the hardware has it, else float32.
+            "int8", on a CPU: its matrices are replaced, in place, by those of nn/int8.py.
 
     Raises:
-        UserError: the tokenizer does not match the model, or the device is not there.
+        UserError: the tokenizer does not match the model, the device is not there, or it cannot compute in 8 bits.
     """
 
     def __init__(
-        self, model: GPT, tokenizer: Tokenizer, *, device: DeviceName = "auto", precision: PrecisionName = "auto"
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        *,
+        device: DeviceName = "auto",
+        precision: PrecisionName | Literal["int8"] = "auto",
     ) -> None:
         if tokenizer.vocab_size > model.config.vocab_size:
             raise UserError(
@@ -77,6 +86,16 @@ class Engine:
         if precision == "auto":
             fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
             precision = "bfloat16" if fast else "float32"
+        if precision == "int8":
+            if self.device.type != "cpu" or not can_int8():
+                raise UserError(
+                    tr(
+                        f"int8 needs a CPU with oneDNN; here is {self.device.type}.",
+                        f"int8 exige uma CPU com oneDNN; aqui há {self.device.type}.",
+                    ),
+                    tr("Use bfloat16 or float32.", "Use bfloat16 ou float32."),
+                )
+            to_int8(self.model)
         self.precision = precision
         self.rereader = Rereader(model, self.device, precision == "bfloat16")
         self.next_tokens = NextTokens(tokenizer, self.rereader if precision == "float32" else None)

@@ -208,10 +208,11 @@ class Scheduler:
         return [job for job, is_good in zip(jobs, good, strict=True) if is_good], logits[good]
 
     def _decoder(self, tokens: int) -> Decoder:
-        """The model laid out for one token, or for several; each is made when it is needed first."""
-        if (tokens == 1) not in self._decoders:
-            self._decoders[tokens == 1] = Decoder(self.engine.model, self.engine.dtype, tokens)
-        return self._decoders[tokens == 1]
+        """The model laid out for one token, or for several; each made when needed first (8 bits: once)."""
+        one = tokens == 1 and self.engine.precision != "int8"
+        if one not in self._decoders:
+            self._decoders[one] = Decoder(self.engine.model, self.engine.dtype, tokens)
+        return self._decoders[one]
 
 
 def _end_of(job: Job) -> End:

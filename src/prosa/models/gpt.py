@@ -113,7 +113,7 @@ class GPT(nn.Module):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits from hidden states: (..., C) -> (..., V)."""
-        logits = F.linear(hidden, self.embedding.weight if self.config.tied else self.unembedding.weight)
+        logits = F.linear(hidden, self.embedding.weight) if self.config.tied else self.unembedding(hidden)
         return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP) if self.config.shape == "speedrun" else logits
 
     def hidden(

@@ -59,7 +59,7 @@ def test_no_payload_in_a_models_output_acts(visit: Any, serve: Any) -> None:
       for (const text of payloads) {
         add(c, { role: 'user', content: text });
         const said = add(c, { role: 'assistant', content: text });
-        Object.assign(said, { tokens: [], annotations: [], finish: 'stop', temperature: 1 });
+        Object.assign(said, { tokens: null, annotations: [], finish: 'stop', temperature: 1 });
       }
       await save(c);
     }"""

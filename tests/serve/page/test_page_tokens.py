@@ -116,7 +116,6 @@ def test_the_chosen_token_is_shown_even_where_it_is_not_among_the_likeliest(visi
 def test_tokens_are_still_there_after_a_reload(visit: Any, serve: Any) -> None:
     page = opened(visit, serve)
     page.reload()
-    page.get_by_role("navigation").get_by_role("button", name="Oi", exact=True).click()
     page.locator(".word", has_text="dorme").click()
     page.locator("#step-heat").fill("1")
     assert shares(page)["␣dorme (taken)"] == "8.0 %"

@@ -9,8 +9,10 @@ import { tr } from "./language.js";
 import { keep, kept } from "./keep.js";
 import * as settings from "./settings.js";
 import * as store from "./store.js";
-import { answer } from "./talk.js";
+import { answer, nextLeftOut } from "./talk.js";
 import { add, choose, end, newConversation, path } from "./tree.js";
+
+const OPEN = "prosa.open";
 
 export class Chat {
   models = [];
@@ -71,6 +73,7 @@ export class Chat {
   // conversations
 
   begin() {
+    keep(OPEN, null, "sessionStorage");
     this.conversation = newConversation(settings.last(), this.#model());
     this.tell("view", "list", "state");
   }
@@ -81,7 +84,14 @@ export class Chat {
     found.settings = { ...settings.initial(), ...found.settings };
     if (this.models.length && !this.knows(found.model)) found.model = this.#model();
     this.conversation = found;
+    keep(OPEN, id, "sessionStorage");
     this.tell("view", "list", "state");
+  }
+
+  /** Opens what was open before the page was loaded again, in this tab. */
+  async reopen() {
+    const id = kept(OPEN, "sessionStorage");
+    if (id) await this.open(id);
   }
 
   async rename(id, title) {
@@ -170,6 +180,17 @@ export class Chat {
     return this.#ask(this.conversation, end(this.conversation));
   }
 
+  /** Whether the open conversation has a beginning that could be left out. */
+  get canShorten() {
+    return !this.conversation.shorten && nextLeftOut(this.conversation, end(this.conversation), 0) !== null;
+  }
+
+  /** Answers without the beginning, now and from here on wherever the whole does not fit. */
+  shorten() {
+    this.conversation.shorten = true;
+    return this.goOn();
+  }
+
   choose(id) {
     choose(this.conversation, id);
     this.#failures.delete(this.conversation.id);
@@ -186,6 +207,7 @@ export class Chat {
     const run = { conversation, controller: new AbortController(), reply: null };
     this.#runs.set(conversation.id, run);
     this.#failures.delete(conversation.id);
+    if (this.conversation === conversation) keep(OPEN, conversation.id, "sessionStorage");
     conversation.updated = Date.now();
     if (!conversation.named) conversation.title = titled(path(conversation)[0].message.content);
     const here = () => this.conversation === conversation;

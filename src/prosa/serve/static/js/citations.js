@@ -8,24 +8,42 @@ import { number, tr } from "./language.js";
 const FIRST = 0xe000; // private-use characters that stand for marks while Markdown is read
 const LAST = 0xe0ff;
 
-/** The citations of annotations, each passage once, with where in the text it is cited. */
-export function citations(annotations = []) {
+/**
+ * What annotations of a text cite, each passage once: with its number and the places [from, to] where its mark belongs.
+ * A mark that the text has there already, as [2], gives the number, and the button takes its place.
+ */
+export function citations(annotations, text) {
   const found = new Map();
-  for (const { type, file_citation: cited } of annotations) {
+  const characters = [...(text ?? "")]; // indices count characters, as Python's do
+  for (const { type, file_citation: cited } of annotations ?? []) {
     if (type !== "file_citation") continue;
-    const one = found.get(cited.passage_id) ?? { ...cited, ends: [] };
-    if (Number.isInteger(cited.end_index)) one.ends.push(cited.end_index);
+    const one = found.get(cited.passage_id) ?? { ...cited, places: [], number: null };
+    const { place, written } = markAt(characters, Math.min(cited.end_index ?? characters.length, characters.length));
+    if (!one.places.some(([from]) => from === place[0])) one.places.push(place);
+    one.number ??= written;
     found.set(cited.passage_id, one);
   }
-  return [...found.values()].slice(0, LAST - FIRST);
+  const all = [...found.values()].slice(0, LAST - FIRST);
+  const numbered = all.every((one) => one.number !== null);
+  return all.map((one, i) => ({ ...one, number: numbered ? one.number : i + 1 }));
 }
 
-/** The text with a private character where each is cited; any the text had itself become U+FFFD then. */
+/** Where the mark of a citation that ends there stands, or would. */
+function markAt(characters, end) {
+  const before = /\s?\[(\d{1,3})\]$/.exec(characters.slice(Math.max(0, end - 6), end).join(""));
+  if (before) return { place: [end - before[0].length, end], written: Number(before[1]) };
+  const after = /^\s?\[(\d{1,3})\]/.exec(characters.slice(end, end + 6).join(""));
+  if (after) return { place: [end, end + after[0].length], written: Number(after[1]) };
+  return { place: [end, end], written: null };
+}
+
+/** The text with a private character for each mark; any the text had itself become U+FFFD then. */
 export function withMarks(text, cited) {
   if (!cited.length) return text;
-  const characters = [...text.replace(/[\uE000-\uE0FF]/g, "\uFFFD")]; // indices count characters, as Python's do
-  const at = cited.flatMap(({ ends }, i) => ends.map((end) => [end, i])).sort((a, b) => b[0] - a[0] || b[1] - a[1]);
-  for (const [end, i] of at) characters.splice(Math.min(end, characters.length), 0, String.fromCodePoint(FIRST + i));
+  const characters = [...text.replace(/[\uE000-\uE0FF]/g, "\uFFFD")];
+  const places = cited.flatMap((one, i) => one.places.map((place) => [...place, i]));
+  places.sort((a, b) => b[0] - a[0] || b[2] - a[2]); // from the end, so that what is before stays where it is
+  for (const [from, to, i] of places) characters.splice(from, to - from, String.fromCodePoint(FIRST + i));
   return characters.join("");
 }
 
@@ -41,23 +59,23 @@ export function placeMarks(root, cited) {
     node.replaceWith(
       ...parts.filter(Boolean).map((part) => {
         const i = part.codePointAt(0) - FIRST;
-        return i >= 0 && i < cited.length ? mark(cited[i], i) : part.replace(/[\uE000-\uE0FF]/g, "");
+        return i >= 0 && i < cited.length ? mark(cited[i]) : part.replace(/[\uE000-\uE0FF]/g, "");
       }),
     );
   }
 }
 
-const mark = (one, i) =>
+const mark = (one) =>
   h(
     "button",
     {
       type: "button",
       class: "mark",
-      "aria-label": `${tr("Source", "Fonte")} ${number(i + 1)}: ${one.file}`,
+      "aria-label": `${tr("Source", "Fonte")} ${number(one.number)}: ${one.file}`,
       title: where(one),
       onclick: () => show(one),
     },
-    number(i + 1),
+    number(one.number),
   );
 
 const where = ({ file, place }) => [file, place].filter(Boolean).join(", ");
@@ -73,7 +91,17 @@ export const sources = (cited) =>
       "ol",
       {},
       cited.map((one) =>
-        h("li", {}, h("button", { type: "button", onclick: () => show(one) }, icon("page"), h("span", {}, where(one)))),
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", onclick: () => show(one) },
+            h("span", { class: "count" }, number(one.number)),
+            icon("page"),
+            h("span", {}, where(one)),
+          ),
+        ),
       ),
     ),
   );

@@ -4,14 +4,21 @@
 import { h } from "./dom.js";
 import { day, tr } from "./language.js";
 
-const SUGGESTIONS = () => [
-  [tr("Sums", "Contas"), "Quanto dá 46 × 83?"],
-  [tr("Weekdays", "Dias da semana"), `Qual é o dia da semana em ${inPortuguese(Date.now())}?`],
-  [tr("Deadlines", "Prazos"), `Se hoje é ${inPortuguese(Date.now())}, qual será a data passados 90 dias?`],
-  [tr("In words", "Por extenso"), "Qual é o número 2.026 por extenso, em português do Brasil?"],
-  [tr("Concepts", "Conceitos"), "O que é aprendizagem de máquina?"],
-  [tr("Small talk", "Prosa"), "Olá, qual é o seu nome?"],
-];
+function suggestions() {
+  const today = inPortuguese(new Date());
+  const christmas = `25/12/${new Date().getFullYear() + (today.startsWith("25/12") ? 1 : 0)}`;
+  return [
+    [tr("Sums", "Contas"), "Quanto dá 46 × 83?"],
+    [tr("Weekdays", "Dias da semana"), `Qual é o dia da semana em ${today}?`],
+    [tr("Deadlines", "Prazos"), `Se hoje é ${today}, quantos dias faltam para ${christmas}?`],
+    [tr("Numbers", "Números"), "Passe para algarismos: sete mil seiscentos e sessenta"],
+    [tr("Concepts", "Conceitos"), "O que é aprendizagem de máquina?"],
+    [tr("Small talk", "Prosa"), "Olá, qual é o seu nome?"],
+  ];
+}
+
+/** dd/mm/yyyy, as the model was shown dates. */
+const inPortuguese = (date) => day(date.getTime()).split("-").reverse().join("/");
 
 const OPENING = "O que dizem os documentos sobre";
 
@@ -27,9 +34,6 @@ const suggestion = (kind, text, onclick) =>
     ),
   );
 
-/** dd/mm/yyyy, as the model was shown dates. */
-const inPortuguese = (time) => day(time).split("-").reverse().join("/");
-
 /**
  * @param send called with a suggestion
  * @param begin called with words to go on from, where the model has documents; null: it has none
@@ -43,7 +47,7 @@ export const emptyView = (send, begin) =>
       "ul",
       { class: "suggestions" },
       begin && suggestion(tr("Documents", "Documentos"), `${OPENING}…`, () => begin(`${OPENING} `)),
-      SUGGESTIONS().map(([kind, text]) => suggestion(kind, text, () => send(text))),
+      suggestions().map(([kind, text]) => suggestion(kind, text, () => send(text))),
     ),
     h(
       "p",

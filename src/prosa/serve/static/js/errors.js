@@ -50,7 +50,7 @@ export function plain(error) {
         "The conversation no longer fits in the model's window.",
         "A conversa não cabe mais na janela do modelo.",
       ),
-      text: `${tr("Start a new one, or edit an earlier message.", "Comece outra ou edite uma mensagem anterior.")} ${said}`,
+      text: `${tr("The beginning can be left out, or a new one begun.", "Pode-se deixar de fora o começo ou iniciar outra.")} ${said}`,
       action: "new",
       wait,
     };

@@ -3,13 +3,14 @@
 
 import { h, iconButton } from "./dom.js";
 import { number, percent, tr } from "./language.js";
+import { tokensOf } from "./steps.js";
 import { LARGEST_VOCABULARY, reheated } from "./temperature.js";
 import { visible } from "./tokens.js";
 
 let open = null; // {close} of the one that is open
 
 /**
- * @param node the message whose `tokens` these are
+ * @param node the message
  * @param index which token
  * @param anchor finds the element of a token by its index
  * @param vocabulary how many tokens the model has, where known
@@ -17,6 +18,7 @@ let open = null; // {close} of the one that is open
 export function inspect(node, index, anchor, vocabulary) {
   open?.close(false);
   let at = index;
+  const tokens = tokensOf(node);
   const written = node.temperature ?? 1;
   let T = written;
   const title = h("h2", { id: "step-title" });
@@ -67,14 +69,14 @@ export function inspect(node, index, anchor, vocabulary) {
   );
 
   function move(to) {
-    if (!node.tokens[to]) return;
+    if (!tokens[to]) return;
     at = to;
     draw();
     stand();
   }
 
   function draw() {
-    const token = node.tokens[at];
+    const token = tokens[at];
     const isTaken = ([text, p]) => text === token.t && Math.abs(p - token.p) < 1e-4;
     const options = token.a.some(isTaken) ? [...token.a] : [...token.a, [token.t, token.p]];
     options.sort((one, other) => other[1] - one[1]);
@@ -91,14 +93,14 @@ export function inspect(node, index, anchor, vocabulary) {
       h("span", { class: "share" }, range(shares[taken])),
     );
     place.textContent = tr(
-      `Token ${number(at + 1)} of ${number(node.tokens.length)}; written at temperature ${number(written, 2)}`,
-      `Token ${number(at + 1)} de ${number(node.tokens.length)}; escrito com temperatura ${number(written, 2)}`,
+      `Token ${number(at + 1)} of ${number(tokens.length)}; written at temperature ${number(written, 2)}`,
+      `Token ${number(at + 1)} de ${number(tokens.length)}; escrito com temperatura ${number(written, 2)}`,
     );
     shown.textContent = number(T, 2);
     heat.setAttribute("aria-valuetext", number(T, 2));
     for (const [button, last, other] of [
       [before, 0, after],
-      [after, node.tokens.length - 1, before],
+      [after, tokens.length - 1, before],
     ]) {
       const focused = document.activeElement === button;
       button.disabled = at === last;

@@ -50,7 +50,6 @@ function mount(draft = "") {
   parts?.page.remove();
   parts = { page, ...written };
   document.body.prepend(page);
-  document.title = "Prosa";
   if (draft) parts.keepDraft(draft);
 }
 
@@ -156,6 +155,7 @@ function banner(error) {
 mount();
 mountVoice();
 await chat.listed();
+await chat.reopen();
 store.onOthers(() => chat.listed());
 await identify();
 parts.field.focus();

@@ -8,10 +8,19 @@ import { inspect } from "./inspector.js";
 import { number, tr } from "./language.js";
 import { rendered } from "./markdown.js";
 import { mark } from "./marks.js";
+import { tokensOf } from "./steps.js";
 import { tokenView } from "./tokens.js";
 import { siblings } from "./tree.js";
 
 const inTokens = new Set(); // ids of the answers that are shown as tokens
+
+const IDLE = { data: { idle: "" } }; // what can only be done while no answer is being written
+
+/** What a turn's looks depend on: one that has the same key can stay as it is. */
+export function turnKey(chat, { nodes }) {
+  const all = siblings(chat.conversation, nodes[0]);
+  return [all.length, inTokens.has(nodes[0].id), ...nodes.map(({ id }) => id)].join(" ");
+}
 
 /** ‹ 2 of 3 ›, where there are several versions. */
 function versions(chat, node) {
@@ -35,7 +44,7 @@ export function userTurn(chat, node) {
     { class: "actions" },
     versions(chat, node),
     copyButton(() => node.message.content),
-    iconButton("edit", tr("Edit", "Editar"), () => edit(), { disabled: Boolean(chat.run) }),
+    iconButton("edit", tr("Edit", "Editar"), () => edit(), IDLE),
   );
   const turn = h(
     "article",
@@ -68,7 +77,7 @@ export function userTurn(chat, node) {
       h(
         "p",
         { class: "note" },
-        tr("The earlier version stays: ‹ › switches.", "A versão anterior continua: ‹ › alterna."),
+        tr("The earlier version stays; arrows will switch.", "A versão anterior fica; setas vão alternar."),
       ),
       h(
         "div",
@@ -91,15 +100,17 @@ export function userTurn(chat, node) {
 
 /** One message of the model: as text whose words open their token, or as tokens. */
 function messageView(chat, node, asTokens) {
-  const tokens = node.tokens ?? [];
-  const vocabulary = chat.models.find(({ id }) => id === chat.conversation.model)?.vocab_size;
+  const tokens = tokensOf(node);
   const body = h("div", { class: "text", dir: "auto" });
-  const open = (index) => inspect(node, index, (at) => body.querySelector(`[data-token="${at}"]`), vocabulary);
+  const open = (index) => {
+    const vocabulary = chat.models.find(({ id }) => id === chat.conversation.model)?.vocab_size;
+    inspect(node, index, (at) => body.querySelector(`[data-token="${at}"]`), vocabulary);
+  };
   if (asTokens && tokens.length) {
     body.append(tokenView(tokens, open));
     return body;
   }
-  const cited = citations(node.annotations);
+  const cited = citations(node.annotations, node.message.content);
   body.append(rendered(withMarks(node.message.content ?? "", cited)));
   if (tokens.length) mark(body, tokens);
   placeMarks(body, cited);
@@ -117,9 +128,9 @@ export function assistantTurn(chat, nodes, live) {
   const parts = nodes
     .filter(({ message }) => message.role === "assistant")
     .map((node) => [
-      (node.message.content || (asTokens && node.tokens?.length)) && messageView(chat, node, asTokens),
+      (node.message.content || (asTokens && node.tokens)) && messageView(chat, node, asTokens),
       (node.message.tool_calls ?? []).map((call) => callView(call, results.get(call.id))),
-      sources(citations(node.annotations)),
+      sources(citations(node.annotations, node.message.content)),
     ]);
   const turn = h(
     "article",
@@ -139,11 +150,17 @@ const ENDS = {
   lost: () => tr("The connection was lost here.", "A conexão caiu aqui."),
 };
 
+const without = (count) =>
+  tr(
+    `Answered without the first ${number(count)} messages, which did not fit.`,
+    `Respondida sem as primeiras ${number(count)} mensagens, que não couberam.`,
+  );
+
 function footer(chat, nodes, asTokens) {
   const first = nodes[0];
   const written = nodes.filter(({ message }) => message.role === "assistant");
-  const busy = Boolean(chat.run);
-  const why = ENDS[written.at(-1).finish]?.();
+  const { finish, leftOut } = written.at(-1);
+  const why = [leftOut && without(leftOut), ENDS[finish]?.()].filter(Boolean).join(" ");
   return h(
     "div",
     { class: "footer" },
@@ -165,9 +182,9 @@ function footer(chat, nodes, asTokens) {
           chat.again(chat.conversation.nodes[first.parent]);
           document.querySelector("#message").focus();
         },
-        { disabled: busy },
+        IDLE,
       ),
-      written.some(({ tokens }) => tokens?.length) &&
+      written.some(({ tokens }) => tokens) &&
         iconButton(
           "tokens",
           tr("Show as tokens", "Ver em tokens"),

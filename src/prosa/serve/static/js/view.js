@@ -6,7 +6,7 @@ import { lasts, plain } from "./errors.js";
 import { closeInspector } from "./inspector.js";
 import { tr } from "./language.js";
 import { baseOf, ways } from "./models.js";
-import { assistantTurn, liveView, userTurn } from "./turns.js";
+import { assistantTurn, liveView, turnKey, userTurn } from "./turns.js";
 import { path, turns } from "./tree.js";
 
 export function conversationView(chat, { askKey, send, begin }) {
@@ -27,7 +27,8 @@ export function conversationView(chat, { askKey, send, begin }) {
   let drawing = 0;
   let counting = 0;
   let following = true;
-  let shown = null;
+  let shown = null; // the conversation's id
+  const made = new Map(); // its turns, by what they depend on
 
   view.addEventListener("scroll", () => {
     following = view.scrollHeight - view.scrollTop - view.clientHeight < 60;
@@ -47,7 +48,11 @@ export function conversationView(chat, { askKey, send, begin }) {
     clearInterval(counting);
     const nodes = path(chat.conversation);
     const { run } = chat;
-    if (shown !== chat.conversation.id) following = true;
+    document.title = nodes.length ? `${chat.conversation.title} – Prosa` : "Prosa";
+    if (shown !== chat.conversation.id) {
+      following = true;
+      made.clear();
+    }
     shown = chat.conversation.id;
     view.classList.toggle("empty", nodes.length === 0);
     if (!nodes.length) {
@@ -61,15 +66,21 @@ export function conversationView(chat, { askKey, send, begin }) {
     const at = view.scrollTop;
     list.replaceChildren(
       h("h1", { class: "unseen" }, chat.conversation.title),
-      ...groups.map((group, i) =>
-        group.role === "user"
-          ? userTurn(chat, group.nodes[0])
-          : assistantTurn(chat, group.nodes, i === groups.length - 1 ? live : null),
-      ),
+      ...groups.map((group, i) => turn(group, i === groups.length - 1 ? live : null)),
       ...(run ? [] : ending(nodes.at(-1))),
     );
+    for (const button of list.querySelectorAll("[data-idle]")) button.disabled = Boolean(run);
     view.scrollTop = at;
     follow();
+  }
+
+  /** A turn's element: the one that stands there already, where nothing about it changed. */
+  function turn(group, written) {
+    if (written && group.role === "assistant") return assistantTurn(chat, group.nodes, written);
+    const key = turnKey(chat, group);
+    if (!made.has(key))
+      made.set(key, group.role === "user" ? userTurn(chat, group.nodes[0]) : assistantTurn(chat, group.nodes));
+    return made.get(key);
   }
 
   /** What stands under the last message where its answer failed or is missing. */
@@ -97,17 +108,26 @@ export function conversationView(chat, { askKey, send, begin }) {
       new: () =>
         h(
           "button",
-          { type: "button", class: "strong", onclick: () => chat.begin() },
+          { type: "button", class: open && chat.canShorten ? "plain" : "strong", onclick: () => chat.begin() },
           tr("New conversation", "Nova conversa"),
         ),
     }[action]?.();
+    const shorten =
+      action === "new" &&
+      open &&
+      chat.canShorten &&
+      h(
+        "button",
+        { type: "button", class: "strong", onclick: () => chat.shorten() },
+        tr("Answer without the beginning", "Responder sem o começo"),
+      );
     if (button && wait && wait < 3600) countDown(button, label, wait);
     return [
       h(
         "div",
         { class: `ending${failure ? " failure" : ""}`, role: failure ? "alert" : null },
         h("p", {}, h("strong", {}, title), text && ` ${text}`),
-        button,
+        h("div", { class: "row" }, button, shorten),
       ),
     ];
   }
