@@ -48,7 +48,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(locale=lang, bypass_csp=bypass_csp, **{**usual, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(60_000)  # a busy machine
         page.heard, page.wrong = [], []  # type: ignore[attr-defined]
         context.on("request", lambda request: page.heard.append(request.url))
         page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
