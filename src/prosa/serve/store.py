@@ -82,8 +82,8 @@ class Store:
     def _make(self) -> None:
         """Make the file, private from the beginning.
 
-        One that is there is not opened: closing it would end all locks that this process has on it (POSIX), also those of
-        its other connections, and another process would then take their WAL away.
+        One that is there is not opened: closing it would end all locks that this process has on it (POSIX), those of
+        its other connections too, and another process would then take their WAL away.
         """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
