@@ -35,6 +35,8 @@ class Sampled(Strict):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=100)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logit_bias: Annotated[dict[TokenKey, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = (
@@ -80,6 +82,8 @@ class Sampled(Strict):
                 temperature=_or(self.temperature, 1.0),
                 top_p=max(_or(self.top_p, 1.0), LEAST_SHARE),
                 min_p=_or(self.min_p, 0.0),
+                top_k=self.top_k or 0,
+                repetition_penalty=_or(self.repetition_penalty, 1.0),
                 stop=stop,
                 seed=secrets.randbits(63) if self.seed is None else self.seed,
                 top_logprobs=top,

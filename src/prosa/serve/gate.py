@@ -132,7 +132,8 @@ class Gate:
         async def given() -> Message:
             if waiting:
                 return waiting.pop()
-            return await asyncio.get_running_loop().create_future()  # the client's going is watched here
+            await asyncio.Event().wait()  # the client's going is watched here
+            return {"type": "http.disconnect"}
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":

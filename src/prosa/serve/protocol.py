@@ -37,11 +37,12 @@ def protocol(config: ServeConfig) -> type[H11Protocol]:
             if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
                 self._expect_headers()  # of the next request; the deadline of those that are awaited stays
             elif self.conn.their_state is not h11.IDLE:
-                self._headers = _ended(self._headers)
+                self._headers = _cancelled(self._headers)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+                self._unset_keepalive_if_required()  # it has begun
                 self._expect_headers()
 
         def pause_writing(self) -> None:
@@ -50,10 +51,10 @@ def protocol(config: ServeConfig) -> type[H11Protocol]:
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._unread = _ended(self._unread)
+            self._unread = _cancelled(self._unread)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._headers, self._unread = _ended(self._headers), _ended(self._unread)
+            self._headers, self._unread = _cancelled(self._headers), _cancelled(self._unread)
             super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:
@@ -70,7 +71,7 @@ def protocol(config: ServeConfig) -> type[H11Protocol]:
         def _end(self, error: ApiError) -> None:
             """Answer without a request, and close."""
             self._unset_keepalive_if_required()
-            self._headers = _ended(self._headers)
+            self._headers = _cancelled(self._headers)
             if self.transport.is_closing():
                 return
             if self.cycle is None or self.cycle.response_complete:
@@ -85,6 +86,8 @@ def protocol(config: ServeConfig) -> type[H11Protocol]:
     return Bounded
 
 
-def _ended(timer: asyncio.TimerHandle | None) -> None:
+def _cancelled(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """End a timer; nothing stands in its place."""
     if timer is not None:
         timer.cancel()
+    return None
