@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install demo test test-slow lint vendor clean
+.PHONY: help install demo test test-slow lint vendor clients clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,5 +34,18 @@ lint: install   ## formatting, types, the import contract
 vendor:         ## fetch again what the web page ships of others' work (needs npm)
 	src/prosa/serve/static/vendor/fetch.sh
 
+CLIENTS := tests/serve/clients
+RUN ?= runs/demo
+
+clients: install .clients/installed  ## clients written for OpenAI against the server (RUN=runs/demo; needs npm)
+	$(BIN)/python $(CLIENTS)/matrix.py $(RUN) --python .clients/bin/python --node .clients/node_modules
+
+.clients/installed: $(CLIENTS)/requirements.txt $(CLIENTS)/package.json
+	$(PYTHON) -m venv .clients
+	.clients/bin/python -m pip install --quiet --requirement $(CLIENTS)/requirements.txt
+	cp $(CLIENTS)/package.json .clients/
+	npm install --prefix .clients --no-fund --no-audit --ignore-scripts
+	@touch $@
+
 clean:          ## remove the environment (runs/ stays)
-	rm -rf .venv
+	rm -rf .venv .clients

@@ -16,9 +16,6 @@ import tempfile
 from pathlib import Path
 
 import torch
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
 from serving import Serving
 
 from prosa.models.gpt import GPT, GPTConfig
