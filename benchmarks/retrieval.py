@@ -15,6 +15,7 @@ misses), and against questions on another matter (data/aira.jsonl.gz). Half of t
 import argparse
 import gzip
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from prosa.core.interval import bootstrap_ratio, wilson
+from prosa.corpus.repair import normalize
 from prosa.retrieve import search
 from prosa.retrieve.answer import quotes
 from prosa.retrieve.index import update_index
@@ -54,12 +56,18 @@ def write_documents(dataset: Path, folder: Path) -> tuple[list[Question], dict[s
             paragraph += 1
             for asked in part["qas"]:
                 answer = asked["answers"][0]
-                start = len(text) + answer["answer_start"]
-                questions.append(Question(asked["question"], name, start, start + len(answer["text"]), paragraph))
-            text += part["context"] + "\n\n"
+                start = len(text) + len(plain(part["context"][: answer["answer_start"]]))
+                end = start + len(plain(answer["text"]))
+                questions.append(Question(asked["question"], name, start, end, paragraph))
+            text += plain(part["context"]) + "\n\n"
         texts[name] = text
         (folder / name).write_text(text, encoding="utf-8")
     return questions, texts
+
+
+def plain(text: str) -> str:
+    """A text as reading it leaves it, with single blanks."""
+    return re.sub(r"\s+", " ", normalize(f".{text}.")[1:-1].lstrip())
 
 
 def is_right(question: Question, file: str, passage: str, texts: dict[str, str]) -> bool:
@@ -67,7 +75,8 @@ def is_right(question: Question, file: str, passage: str, texts: dict[str, str])
     if file != question.file:
         return False
     at = texts[file].find(passage)
-    assert at >= 0, (file, passage)
+    if at < 0:
+        raise ValueError(f"{file} has no passage {passage!r}")
     overlap = min(question.end, at + len(passage)) - max(question.start, at)
     return 2 * overlap > question.end - question.start
 
@@ -87,7 +96,9 @@ def mean(values: Sequence[float], questions: Sequence[Question]) -> str:
     return f"{sum(sums) / sum(counts):+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def measure(index: Index, questions: list[Question], texts: dict[str, str], by: By, embedder: Embedder | None) -> list[int]:
+def measure(
+    index: Index, questions: list[Question], texts: dict[str, str], by: By, embedder: Embedder | None
+) -> list[int]:
     """The rank of the right passage for each question."""
     return [right_rank(q, index.search(q.text, k=DEPTH, by=by, embedder=embedder), texts) for q in questions]
 
@@ -145,7 +156,11 @@ def main() -> None:
             mrr = [(1 / a if a else 0) - (1 / b if b else 0) for a, b in zip(ranks[by], ranks["words"], strict=True)]
             print(f"{by:8} less words: recall@{K} {mean(recall, questions)}  MRR {mean(mrr, questions)}")
         quoted = [
-            float(any(is_right(q, found.hits[quote.number - 1].passage.file, quote.text, texts) for quote in quotes(found)))
+            float(
+                any(
+                    is_right(q, found.hits[quote.number - 1].passage.file, quote.text, texts) for quote in quotes(found)
+                )
+            )
             for q in questions
             for found in [index.search(q.text, k=K)]
         ]

@@ -19,6 +19,8 @@ COMMANDS = {
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "chat": ("chat", "talk with a model in the terminal"),
+    "index": ("index", "a folder of documents -> an index of their passages"),
+    "ask": ("ask", "a question answered from your own documents, with file and place"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
@@ -36,6 +38,7 @@ Start here:
   prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
   prosa sft runs/mine --data conversations.jsonl
   prosa chat runs/mine
+  prosa ask runs/mine --docs my-folder/ "A question"
   prosa report runs/mine
 
 `prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese

@@ -13,12 +13,25 @@ from prosa.core.language import tr
 from prosa.core.lock import locked
 from prosa.core.progress import progress
 from prosa.corpus.config import CorpusConfig
-from prosa.corpus.files import find_files
+from prosa.corpus.files import FORMATS, find_files
 from prosa.corpus.problems import Problems
 from prosa.retrieve.reading import Limits
-from prosa.retrieve.store import LOCK, Manifest, Store, changing, clean, is_index, read_manifest, write_manifest
+from prosa.retrieve.store import (
+    LOCK,
+    Manifest,
+    Store,
+    changing,
+    clean,
+    is_index,
+    read_manifest,
+    reading,
+    write_manifest,
+)
 from prosa.retrieve.vectors import Embedder, Vectors, open_vectors
 from prosa.retrieve.worker import FileReader, Unread
+
+_BEGUN = (LOCK, "passages-", "vectors-", f".{MANIFEST}")  # what an index has that never came to its end
+_NO_CONTROLS = dict.fromkeys(range(32), "?")  # a file's name may hold any
 
 
 @dataclass
@@ -90,11 +103,7 @@ def _held(out: Path) -> Iterator[None]:
         raise UserError(tr(f"{out} is a file, not a folder.", f"{out} é um arquivo, não uma pasta."))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        ours = (LOCK, MANIFEST)
-        if not is_index(out) and any(
-            path.name not in ours and not path.name.startswith(("passages-", "vectors-")) or path.name == MANIFEST
-            for path in out.iterdir()
-        ):
+        if not is_index(out) and any(not path.name.startswith(_BEGUN) for path in out.iterdir()):
             raise UserError(
                 tr(f"{out} holds files that are no index.", f"{out} contém arquivos que não são um índice."),
                 tr("Choose another --out.", "Escolha outro --out."),
@@ -102,9 +111,7 @@ def _held(out: Path) -> Iterator[None]:
         with locked(out / LOCK) as mine:
             if not mine:
                 raise UserError(
-                    tr(
-                        f"another process is changing the index {out}.", f"outro processo está mudando o índice {out}."
-                    ),
+                    tr(f"another process is changing the index {out}.", f"outro processo está mudando o índice {out}."),
                     tr("Wait until it is done.", "Espere que ele termine."),
                 )
             yield
@@ -156,23 +163,48 @@ def _update(
 ) -> Indexed:
     done = Indexed(out, wanted.folder, model=wanted.model)
     files = _files(folder, out, done.problems)
+    states = {name: _state(path) for name, path in files.items()}
+    known = _known(out, before)
+    gone = [name for name in known if name not in files]
+    new = [name for name in files if name not in known or known[name][0] != states[name]]
+    done.read, done.deleted, done.unchanged = len(new), len(gone), len(files) - len(new)
+    done.problems += [(name, why) for name in files.keys() - set(new) for why in known[name][1]]
     clean(out, keep=before.files if before else ())
-    number = (before.number if before else 0) + 1
-    manifest = replace(wanted, number=number)
+    if before is not None and not (new or gone):
+        done.passages, done.documents = before.passages, before.documents
+        return done
+    manifest = replace(wanted, number=before.number + 1 if before else 1)
     with changing(out / manifest.database, out / before.database if before else None) as store:
         kept = store.ids()
-        changed = _read(store, files, CorpusConfig(text_field=wanted.text_field), limits, done)
+        for name in (*gone, *(name for name in new if name in known)):
+            store.remove(name)
+        with FileReader(CorpusConfig(text_field=wanted.text_field), limits) as reader:
+            _read(store, reader, {name: (files[name], states[name]) for name in new}, done)
         done.passages, done.documents = store.counts()
-        if embedder and (changed or before is None):
+        if not done.passages:
+            raise _nothing(folder, done)
+        if embedder:
             old = open_vectors(out / before.vectors, embedder.width) if before else None
             _write_vectors(out / manifest.vectors, store, kept, old, embedder)
-    if before is not None and not changed:
-        clean(out, keep=before.files)
-        return done
-    _sync(out / manifest.database)
+    done.problems.sort()
     manifest.passages, manifest.documents = done.passages, done.documents
     write_manifest(out, manifest)
     return done
+
+
+def _known(out: Path, before: Manifest | None) -> dict[str, tuple[str, list[str]]]:
+    if before is None:
+        return {}
+    with reading(out / before.database) as store:
+        return store.files()
+
+
+def _nothing(folder: Path, done: Indexed) -> UserError:
+    first = "; ".join(f"{file}: {why}" for file, why in sorted(done.problems)[:3])
+    return UserError(
+        tr(f"no text could be read from {folder}: {first}.", f"nenhum texto pôde ser lido de {folder}: {first}."),
+        tr("Formats read: ", "Formatos que são lidos: ") + " ".join(FORMATS),
+    )
 
 
 def _files(folder: Path, out: Path, told: list[tuple[str, str]]) -> dict[str, Path]:
@@ -201,34 +233,22 @@ def _name(path: Path, folder: Path) -> str:
     return os.fsencode(relative.as_posix()).decode("utf-8", errors="backslashreplace")
 
 
-def _read(store: Store, files: dict[str, Path], config: CorpusConfig, limits: Limits, done: Indexed) -> bool:
-    """Bring the passages up to date; whether anything changed."""
-    known = store.files()
-    for name in known.keys() - files.keys():
-        store.remove(name)
-        done.deleted += 1
-    states = {name: _state(path) for name, path in files.items()}
-    new = [name for name in files if name not in known or known[name][0] != states[name]]
-    done.unchanged = len(files) - len(new)
-    done.problems += [(name, why) for name in files if name not in set(new) for why in known[name][1]]
-    with FileReader(config, limits) as reader, progress(tr("Index", "Índice"), len(new), tr("files", "arquivos")) as bar:
-        for name in new:
-            if name in known:
-                store.remove(name)
+def _read(store: Store, reader: FileReader, new: dict[str, tuple[Path, str]], done: Indexed) -> None:
+    """Add the passages of each file; one that cannot be read has none, and why."""
+    with progress(tr("Index", "Índice"), len(new), tr("files", "arquivos")) as bar:
+        for name, (path, state) in new.items():
             problems: list[str] = []
             number = store.begin(name)
             try:
-                for passages in reader.read(files[name], problems):
+                for passages in reader.read(path, problems):
                     store.add(number, name, passages)
             except Unread as error:
                 store.take_back()
                 problems = [str(error)]
                 number = store.begin(name)
-            store.end(number, states[name], problems)
+            store.end(number, state, problems)
             done.problems += [(name, why) for why in problems]
-            done.read += 1
-            bar.advance(1, name)
-    return bool(new or done.deleted)
+            bar.advance(1, name.translate(_NO_CONTROLS))
 
 
 def _state(path: Path) -> str:
@@ -256,9 +276,4 @@ def _write_vectors(path: Path, store: Store, kept: list[int], old: Vectors | Non
                 file.write(vectors.astype("<f4").tobytes())
                 bar.advance(len(vectors))
         file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
         os.fsync(file.fileno())

@@ -14,6 +14,7 @@ the best passage must cover ``RELEVANT`` of the question; how that was chosen: b
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -76,7 +77,7 @@ class Found:
 
 
 class Index:
-    """An index, open for searching. What becomes of its folder afterwards does not matter to it.
+    """An index, open for searching: close it, or use it in ``with``. It does not see later changes.
 
     Raises:
         UserError: there is no index, or it is damaged.
@@ -85,11 +86,22 @@ class Index:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.manifest: Manifest = read_manifest(out)
-        self._store = reading(out / self.manifest.database)
+        self._open = ExitStack()
+        self._store = self._open.enter_context(reading(out / self.manifest.database))
         self._ids = np.array(self._store.ids(), dtype=np.int64)
         self._vectors: Vectors | None = None
         if self.manifest.model is not None:
             self._vectors = open_vectors(out / self.manifest.vectors, self.manifest.model["width"])
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of its files."""
+        self._open.close()
 
     def __len__(self) -> int:
         """How many passages there are."""
@@ -140,12 +152,17 @@ class Index:
                     f"the index {self.out} has vectors of another model: {name}, not {embedder.name}.",
                     f"o índice {self.out} tem vetores de outro modelo: {name}, e não {embedder.name}.",
                 ),
-                tr("Search --by words, or make the index with this model.", "Busque com --by words, ou refaça o índice."),
+                tr(
+                    "Search --by words, or make the index with this model.",
+                    "Busque com --by words, ou refaça o índice.",
+                ),
             )
         return embedder
 
     def _count(self, term: str) -> int:
-        (n,) = self._store.connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", [_quoted(term)]).fetchone()
+        (n,) = self._store.connection.execute(
+            "SELECT count(*) FROM words WHERE words MATCH ?", [_quoted(term)]
+        ).fetchone()
         return int(n)
 
     def _idf(self, term: str) -> float:

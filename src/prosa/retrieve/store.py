@@ -11,6 +11,7 @@ deleted by the next change.
 """
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -103,16 +104,23 @@ def read_manifest(out: Path) -> Manifest:
     plain.pop("kind")
     broken = damage(out)
     if broken is not None:
-        raise UserError(tr(f"the index {out} is damaged: {broken}.", f"o índice {out} está danificado: {broken}."), again)
+        raise UserError(
+            tr(f"the index {out} is damaged: {broken}.", f"o índice {out} está danificado: {broken}."), again
+        )
     try:
         return Manifest(**plain)
     except TypeError as error:
-        raise UserError(tr(f"the index {out} is damaged: ", f"o índice {out} está danificado: ") + MANIFEST, again) from error
+        raise UserError(
+            tr(f"the index {out} is damaged: ", f"o índice {out} está danificado: ") + MANIFEST, again
+        ) from error
 
 
 def write_manifest(out: Path, manifest: Manifest) -> None:
     """Make the files that ``manifest`` names the index, and delete those of the one before."""
     names = [manifest.database, *([manifest.vectors] if manifest.model else [])]
+    for name in names:
+        with (out / name).open("rb+") as file:
+            os.fsync(file.fileno())
     manifest.files = {name: {"bytes": (out / name).stat().st_size, "sha256": sha256(out / name)} for name in names}
     write_json(out / MANIFEST, {"kind": KIND, "version": VERSION, **vars(manifest)})
     clean(out, keep=names)
@@ -216,7 +224,7 @@ def changing(path: Path, before: Path | None) -> Iterator[Store]:
     if before is not None:
         shutil.copyfile(before, path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole, below
+        connection.execute("PRAGMA synchronous = OFF")  # write_manifest syncs it as a whole
         connection.execute("PRAGMA journal_mode = MEMORY")
         if before is None:
             connection.executescript(_SCHEMA)
@@ -225,6 +233,8 @@ def changing(path: Path, before: Path | None) -> Iterator[Store]:
         connection.execute("COMMIT")
 
 
-def reading(path: Path) -> Store:
+@contextmanager
+def reading(path: Path) -> Iterator[Store]:
     """A SQLite file that nobody changes any more."""
-    return Store(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True))
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        yield Store(connection)
