@@ -2,14 +2,14 @@
 
     .venv/bin/python benchmarks/retrieval.py FAQUAD/dataset.json --model runs/mine      # a minute on one core
 
-The questions are FaQuAD's (Sayama et al. 2019, BRACIS; CC BY 4.0): 900 on 249 paragraphs of 39 documents about Brazilian
-universities, none of which the model has read. Each document becomes a text file and goes through ``prosa index`` as
+The questions are FaQuAD's (Sayama et al. 2019, BRACIS; CC BY 4.0): 900 on 249 paragraphs of 39 documents about
+Brazilian universities, none of which the model has read. Each document becomes a text file and goes through ``prosa index`` as
 any other. A passage is right where it holds the answer, or the greater part of it where the answer is cut. Intervals
 are 95 % bootstraps over paragraphs, since questions on one are no independent sample.
 
 It also chooses the threshold below which the program says that it found nothing (``search.RELEVANT``): questions that
 the documents answer, against the same questions with their document taken out of what is found (which tells near
-misses), and against questions on another matter (data/aira.jsonl.gz). Half of the documents choose, the other half tell.
+misses), and against questions on another matter (data/aira.jsonl.gz). Half of the documents choose, the others tell.
 """
 
 import argparse

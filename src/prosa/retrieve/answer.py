@@ -41,9 +41,16 @@ def quotes(found: Found, most: int = QUOTED) -> list[Quote]:
     scored = [
         (-coverage(hit.passage.text[start:end], found.terms), number, start, hit.passage.text[start:end])
         for number, hit in enumerate(found.hits, 1)
-        for start, end in sentences(hit.passage.text)
+        for start, end in sentences(hit.passage.text, _after_heading(hit.passage))
     ]
     return [Quote(number, text) for covered, number, _, text in sorted(scored)[:most] if covered]
+
+
+def _after_heading(passage: Passage) -> int:
+    """Where a passage's text begins after the heading that it begins with, which is no sentence."""
+    line, end, rest = passage.text.partition("\n")
+    title = passage.place.heading.rpartition(" › ")[2]
+    return len(line) + 1 if title and rest.strip() and title in line else 0
 
 
 def messages(question: str, passages: Sequence[tuple[int, str]], mode: Mode) -> list[Message]:

@@ -114,7 +114,7 @@ class Index:
             embedder: of the model whose vectors the index has; by words none is needed.
 
         Raises:
-            UserError: the question has no word, or vectors are to be searched and the index has none or another model's.
+            UserError: the question has no word, or it is by vectors and the index has none or another model's.
         """
         if by not in get_args(By):
             raise unknown(tr("way to search", "modo de busca"), by, get_args(By))

@@ -1,4 +1,4 @@
-"""An index on disk: a SQLite file with the passages and their words, a file of vectors, and the manifest that names them.
+"""An index on disk: a SQLite file with passages and their words, a file of vectors, and the manifest that names them.
 
 Every change writes new files beside the old ones and then replaces ``manifest.json``, in one step: whoever reads sees
 the old index or the new one, and a process that is killed leaves the old one whole. What nothing names any more is
@@ -32,7 +32,8 @@ LOCK = "lock"
 _SCHEMA = """
 CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, state TEXT NOT NULL, problems TEXT NOT NULL);
 CREATE TABLE passages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files, text TEXT NOT NULL, heading TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files,
+    text TEXT NOT NULL, heading TEXT NOT NULL,
     page INTEGER NOT NULL, last_page INTEGER NOT NULL, line INTEGER NOT NULL, last_line INTEGER NOT NULL,
     record INTEGER NOT NULL, part INTEGER NOT NULL
 );

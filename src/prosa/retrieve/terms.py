@@ -12,18 +12,19 @@ _CUT = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
 _WORD = re.compile(r"\d+(?:[.,:/-]\d+)+|[^\W_]+")
 
 # words that a question is built with, and that say nothing of what it asks for
-_PT = """a à às ao aos as o os um uma uns umas de da do das dos dum duma em na no nas nos num numa por pela pelo pelas pelos
-para pra per com sem sob sobre entre até desde após ante e ou mas nem que se porque pois como quando onde aonde quem qual
-quais quanto quanta quantos quantas cujo cuja cujos cujas eu tu ele ela nós vós eles elas você vocês me te lhe lhes nos vos
-meu minha meus minhas teu tua seu sua seus suas nosso nossa nossos nossas este esta estes estas esse essa esses essas isto
-isso aquele aquela aqueles aquelas aquilo deste desta destes destas desse dessa desses dessas disso disto neste nesta nesse
-nessa nisso daquele daquela é são era eram foi foram ser sendo sido será serão seria seriam está estão estava estar há havia
-houve haver tem têm tinha ter não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali
-pode podem poderá deve devem diga me fale explique quero saber favor"""
-_EN = """a an the of in on at to from by with without about between into over under and or but nor if because as than that
-this these those there here it its he she they them their his her we us our you your i my me who whom whose which what when
-where why how many much is are was were be been being am do does did doing have has had having can could may might must
-shall should will would not no yes so too very just please tell say"""
+_PT = """a à às ao aos as o os um uma uns umas de da do das dos dum duma em na no nas nos num numa por pela pelo pelas
+pelos para pra per com sem sob sobre entre até desde após ante e ou mas nem que se porque pois como quando
+onde aonde quem qual quais quanto quanta quantos quantas cujo cuja cujos cujas eu tu ele ela nós vós eles elas
+você vocês me te lhe lhes nos vos meu minha meus minhas teu tua seu sua seus suas nosso nossa nossos nossas
+este esta estes estas esse essa esses essas isto isso aquele aquela aqueles aquelas aquilo deste desta destes
+destas desse dessa desses dessas disso disto neste nesta nesse nessa nisso daquele daquela é são era eram foi
+foram ser sendo sido será serão seria seriam está estão estava estar há havia houve haver tem têm tinha ter
+não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali pode podem poderá deve
+devem diga me fale explique quero saber favor"""
+_EN = """a an the of in on at to from by with without about between into over under and or but nor if because as than
+that this these those there here it its he she they them their his her we us our you your i my me who whom
+whose which what when where why how many much is are was were be been being am do does did doing have has had
+having can could may might must shall should will would not no yes so too very just please tell say"""
 
 
 def fold(text: str) -> str:
