@@ -1,5 +1,7 @@
 """Conversations made of problems: right, of the training side, and with tools that give the answer."""
 
+from collections import Counter
+
 import pytest
 
 from prosa.align.demonstrations import TaskData, announce_some, demonstrations
@@ -56,6 +58,20 @@ def test_half_are_shown_with_tools_announced_and_a_call_where_one_helps():
     assert all(len(c.messages) == 2 for c in demonstrations(TaskData(("5D+",), problems=50)))
 
 
+def test_weights_make_more_or_fewer_of_a_task():
+    shown = demonstrations(TaskData(("2D+", "plurals", "5D-"), problems=20, weights=(2.5, 1, 0.01)))
+    counts = Counter(conversation.source.partition(":")[0] for conversation in shown)
+    assert counts == {"2D+": 50, "plurals": 20, "5D-": 1}
+    assert shown[:20] == demonstrations(TaskData(("2D+",), problems=20))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_the_share_that_is_shown_with_a_tool(share):
+    shown = demonstrations(TaskData(("3D-", "1DC"), problems=1000, tools=True, tool_share=share))
+    with_tool = sum(len(conversation.messages) == 5 for conversation in shown)
+    assert abs(with_tool - 2000 * share) <= 4 * (2000 * share * (1 - share)) ** 0.5
+
+
 def test_a_share_of_what_a_tool_can_solve_is_shown_without_the_call():
     shown = [c.messages for c in demonstrations(TaskData(("5D+",), problems=800, tools=True, calls=0.25))]
     told = [messages for messages in shown if "calculator" in messages[0].content]
@@ -90,6 +106,12 @@ def test_what_cannot_be_shown():
     assert "plurals" in str(error.value) + error.value.hint
     with pytest.raises(UserError, match=r"problems is 0 \(at least 1\)"):
         TaskData(problems=0)
+    for weights in ((1.0,), (1.0, 0.0), (1.0, -1.0), (1.0, float("nan"))):
+        with pytest.raises(UserError, match=r"tasks\.weights is .* a number above 0 for each of 2 tasks"):
+            TaskData(("2D+", "2D-"), weights=weights)
+    with pytest.raises(UserError, match=r"tasks\.tool_share is 1\.5"):
+        TaskData(tool_share=1.5)
+
     with pytest.raises(UserError, match=r"calls 1\.5 \(from 0 to 1\)"):
         TaskData(calls=1.5)
     with pytest.raises(UserError, match="for testing only"):

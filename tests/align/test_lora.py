@@ -12,6 +12,7 @@ from prosa.align.lora import LoraConfig, adapters, add_adapters, merge, remove
 from prosa.core.errors import UserError
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
+from prosa.models.scored import ScoredGPT
 from prosa.models.sizes import by_name
 
 IDS = torch.tensor([[1, 5, 9, 30, 2, 7]])
@@ -32,12 +33,15 @@ def _adapted(model: GPT, **options) -> GPT:
 
 
 def test_the_published_count_of_parameters() -> None:
-    """GPT-2 124M, rank 16, all linear layers: 2,666,528 with that of a two-class head, which has 16 (768 + 2)."""
+    """GPT-2 124M with a two-class head that has a bias, rank 16, all linear layers."""
     with torch.device("meta"):
-        model = GPT(by_name("gpt2-124m"))
-        assert add_adapters(model, LoraConfig(rank=16)) == 2_666_528 - 16 * (768 + 2)
-    total = sum(p.numel() for p in model.parameters())
-    assert total - 2_654_208 == 124_439_808
+        model = ScoredGPT(GPT(by_name("gpt2-124m")), ("ham", "spam"), bias=True)
+        assert sum(p.numel() for p in model.parameters()) == 124_441_346
+        assert add_adapters(model, LoraConfig(rank=16)) == 2_666_528
+    assert sum(p.numel() for p in model.parameters()) == 124_441_346 + 2_666_528
+    assert set(adapters(model)) >= {"score", "backbone.blocks.0.attention.q", "backbone.blocks.11.feedforward.down"}
+    with torch.device("meta"):  # without the head
+        assert add_adapters(GPT(by_name("gpt2-124m")), LoraConfig(rank=16)) == 2_666_528 - 16 * (768 + 2)
 
 
 @pytest.mark.parametrize("shape", ["classic", "modern", "speedrun"])

@@ -122,7 +122,7 @@ def test_a_conversation_alone_and_among_others_has_one_reward(network, tokenizer
         alone = [network.score(network.backbone.hidden(torch.tensor([row]))[0, -1]).item() for row in ids]
     assert together == pytest.approx(alone, abs=1e-6)
     assert np.std(together) > 0.01
-    monkeypatch.setattr("prosa.align.reward.TOKENS_AT_ONCE", 30)
+    monkeypatch.setattr("prosa.align.scoring.TOKENS_AT_ONCE", 30)
     assert model.score_ids(ids) == pytest.approx(alone, abs=1e-6)
     assert model.score([]) == []
     with pytest.raises(UserError, match="does not fit the model's context of 96"):

@@ -20,7 +20,7 @@ from scripted import GREETED, GREETING, SUM, chain_model
 pty = pytest.importorskip("pty")  # no Windows
 
 PROMPT = "you › "
-PATIENCE = 60  # seconds: other tests may be running
+PATIENCE = 150  # seconds: other tests may be running
 
 
 class Terminal:

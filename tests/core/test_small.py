@@ -128,3 +128,11 @@ def test_a_paired_difference_agrees_with_mcnemars_exact_test_and_turns_with_its_
     wide = interval.paired_difference(3, 1, 10)
     assert high - low < wide[1] - wide[0]
     assert interval.paired_difference(0, 0, 1) == pytest.approx((-1, 1), abs=0.2)
+
+
+def test_the_end_of_a_progress_is_told_once(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("prosa.core.progress.PLAIN_LINE_SECONDS", 0.0)
+    with progress.progress("work", 2, "steps") as bar:
+        bar.advance()
+        bar.advance()
+    assert [line.split(" steps")[0] for line in capsys.readouterr().err.splitlines()] == ["work: 1/2", "work: 2/2"]

@@ -127,7 +127,7 @@ def test_jsonl_with_bad_lines(tmp_path, compressed):
     assert problems[0][1].startswith("not JSON: Unterminated string")
     assert [why for _, why in problems[1:]] == [
         "not a JSON object",
-        "no field 'text'; there are: 'texto', 'id'",
+        "no field 'text'; there are: 'texto', 'id' (name one with text_field)",
         "field 'text' is not a string",
     ]
 
@@ -137,7 +137,7 @@ def test_jsonl_that_is_mostly_bad_is_refused(tmp_path):
     path.write_text('{"conteudo": "um"}\n{"conteudo": "dois"}\n{"text": "três"}\n', encoding="utf-8")
     with pytest.raises(UserError, match=r"a\.jsonl: bad records: 2 of 3\. .*a\.jsonl:1: .*'conteudo'") as caught:
         read(path)
-    assert "text_field" in caught.value.hint
+    assert "text_field" in caught.value.what
     path.write_text('{"conteudo": "um"}\n{"conteudo": "dois"}\n{"text": "três"}\n', encoding="utf-8")
     assert [text for _, text in read(path, text_field="conteudo")[0]] == ["um", "dois"]
 

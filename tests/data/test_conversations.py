@@ -134,6 +134,7 @@ def test_the_forms(tmp_path, value, expected) -> None:
         ({"instruction": "a", "output": "b", "history": True}, "'history' is not a list of pairs"),
         ({"conversations": [{"from": "alien", "value": "x"}]}, "'from' is 'alien'"),
         ({"instruction": "a", "output": 3}, "'output': the content is not a text"),
+        ({"messages": [USER, ANSWER], "label": False}, "marked as a bad one"),
     ],
 )
 def test_a_bad_record_is_named_and_the_others_are_read(tmp_path, value, why) -> None:

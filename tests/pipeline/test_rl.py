@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from prosa.align.prompts import read_prompts
 from prosa.align.reward import RewardConfig, load_reward
 from prosa.align.rl_config import GrpoConfig, RlConfig
 from prosa.align.sft import SftConfig
 from prosa.cli.main import main
 from prosa.core.errors import UserError
+from prosa.corpus.problems import Problems
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import load_model, save_model
 from prosa.pipeline.reward import reward
@@ -182,3 +184,12 @@ def test_a_runaway_is_stopped_and_the_checkpoint_kept(run, tmp_path) -> None:
         learn(run, tmp_path, "grpo", 40, rl=RlConfig(steps=40, held_out=0.0, max_kl=0.05, **RL), grpo=GrpoConfig())
     assert list((tmp_path / "rl" / "checkpoints").iterdir())
     assert not (tmp_path / "rl" / "COMPLETE").exists()
+
+
+def test_the_form_of_gsm8k_is_read(tmp_path) -> None:
+    worked = "48 / 2 = <<48/2=24>>24 in May.\nIn all <<48+1200=1248>>1,248.\n#### 1,248"
+    path = lines(tmp_path / "gsm8k.jsonl", [{"question": "How many?", "answer": worked}])
+    (asked,) = read_prompts([path], Problems(), "pt-BR")
+    assert asked.messages == (Message("user", "How many?"),)
+    assert asked.check is not None
+    assert [asked.check(text) for text in ("So 1,248.", "1248", "#### 1,248", "24", "1,25")] == [True] * 3 + [False] * 2

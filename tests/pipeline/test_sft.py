@@ -14,8 +14,9 @@ from prosa.generate.engine import Engine
 from prosa.generate.sampling import Sampling
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import load_model, save_model
-from prosa.pipeline.run import load
+from prosa.pipeline.run import load, model_folder
 from prosa.pipeline.sft import sft
+from prosa.pipeline.stage import result_folder
 from prosa.tokenizers.chat import ChatEncoder, Message
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
@@ -141,6 +142,7 @@ def test_lora_trains_adapters_alone_and_writes_them_and_the_merged_model(base, t
     load_adapter(before, done.folder / "adapter")
     ids = torch.tensor([[1, 2, 3]])
     torch.testing.assert_close(before(ids), after(ids), rtol=0, atol=1e-5)
+    assert done.figures["parameters"] == sum(p.numel() for p in after.parameters())
     assert done.figures["trained_parameters"] == 2 * 8 * sum(
         sum(layer.weight.shape)
         for name, layer in load_model(base).blocks[0].named_modules()
@@ -212,3 +214,13 @@ def test_adapters_with_dropout_are_not_shared_among_threads(base, talks, tmp_pat
     lora = LoraConfig(rank=4, dropout=0.2)
     with pytest.raises(UserError, match="without dropout"):
         sft(str(base), data=(talks,), out=tmp_path, sft=SftConfig(steps=1, **QUICK | {"workers": 2}), lora=lora)
+
+
+def test_an_adapter_is_no_model_and_a_stage_knows_its_run(tmp_path) -> None:
+    (tmp_path / "run" / "sft" / "adapter").mkdir(parents=True)
+    (tmp_path / "run" / "sft" / "adapter" / "adapter_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"holds an adapter, not a model\.\nGive the model that it was merged into"):
+        model_folder(str(tmp_path / "run" / "sft" / "adapter"))
+    start = tmp_path / "run" / "sft"
+    for named in (f"{tmp_path / 'run'}:sft", str(tmp_path / "run")):
+        assert result_folder(named, start, None, "dpo") == tmp_path / "run" / "dpo"

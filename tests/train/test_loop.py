@@ -369,11 +369,3 @@ def test_compiled_training_learns_the_same_and_resumes(tmp_path, run, make_batch
         run(tmp_path / "parts", config, batches=_StopAt(make_batches(), 7))
     run(tmp_path / "parts", config, resume=True)
     assert _end(tmp_path / "parts", 12) == _end(tmp_path / "through", 12)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_kill_and_resume() -> None:
-    script = Path(__file__).parent / "kill_resume.py"
-    done = subprocess.run([sys.executable, str(script), "--times", "6"], capture_output=True, text=True)
-    assert "6 of 6 trainings ended bit-identical" in done.stdout, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from random import Random
 
 from prosa.core.errors import UserError
@@ -25,10 +26,14 @@ class TaskData:
     """Tasks whose training problems are shown with their answers (see prosa evaluate --tasks)."""
     problems: int = 2000
     """Problems of each task and language."""
+    weights: tuple[float, ...] = ()
+    """How many times as many problems each of the tasks has, in their order. None: once."""
     languages: tuple[Lang, ...] = ("pt-BR",)
     """Languages of the problems; a task that has not one of them is left out there."""
     tools: bool = False
-    """Announce built-in tools with half of the problems, and show the call and its result where one can solve it."""
+    """Announce built-in tools with some of the problems, and show the call and its result where one can solve it."""
+    tool_share: float = 0.5
+    """With tools: the share of the problems with which some are announced."""
     calls: float = 1.0
     """With tools: of the problems that an announced one can solve, the share shown with the call; the rest without."""
     seed: int = 0
@@ -44,6 +49,21 @@ class TaskData:
                     f"tasks: problems é {self.problems} (mínimo 1), calls {self.calls} (de 0 a 1).",
                 )
             )
+        if self.weights and (len(self.weights) != len(self.names) or not all(0 < w < inf for w in self.weights)):
+            raise UserError(
+                tr(
+                    f"tasks.weights is {self.weights}, must be a number above 0 for each of {len(self.names)} tasks.",
+                    f"tasks.weights é {self.weights}, deve ser um número acima de 0 para cada uma das "
+                    f"{len(self.names)} tarefas.",
+                )
+            )
+        if not 0 <= self.tool_share <= 1:
+            raise UserError(
+                tr(
+                    f"tasks.tool_share is {self.tool_share}, must be between 0 and 1.",
+                    f"tasks.tool_share é {self.tool_share}, deve estar entre 0 e 1.",
+                )
+            )
 
 
 def demonstrations(data: TaskData) -> list[Conversation]:
@@ -52,24 +72,26 @@ def demonstrations(data: TaskData) -> list[Conversation]:
     Raises:
         UserError: a task that is for testing only.
     """
-    tasks = [(find_task(name), language) for name in data.names for language in data.languages]
+    weights = data.weights or (1.0,) * len(data.names)
     return [
         Conversation(tuple(_shown(problem, n, data)), f"{problem.task}:{n + 1}")
-        for task, language in tasks
+        for task, weight in zip(map(find_task, data.names), weights, strict=True)
+        for language in data.languages
         if language in task.languages
-        for n, problem in enumerate(_problems(task, language, data))
+        for n, problem in enumerate(_problems(task, language, max(1, round(weight * data.problems)), data.seed))
     ]
 
 
-def _problems(task: Task, language: Lang, data: TaskData) -> list[Problem]:
-    """Training problems, the sets of wordings in turns."""
+def _problems(task: Task, language: Lang, n: int, seed: int) -> list[Problem]:
+    """``n`` training problems, the sets of wordings in turns."""
     wordings = [wording for wording in WORDINGS if wording in task.wordings]
-    n = -(-data.problems // len(wordings))
     of_each = [
-        task.problems("train", seed=data.seed * len(WORDINGS) + i, n=n, language=language, wording=wording)
+        task.problems(
+            "train", seed=seed * len(WORDINGS) + i, n=-(-n // len(wordings)), language=language, wording=wording
+        )
         for i, wording in enumerate(wordings)
     ]
-    return [problem for turn in zip(*of_each, strict=True) for problem in turn][: data.problems]
+    return [problem for turn in zip(*of_each, strict=True) for problem in turn][:n]
 
 
 def announce_some(conversations: Sequence[Conversation], data: TaskData) -> list[Conversation]:
@@ -91,14 +113,14 @@ def announce_some(conversations: Sequence[Conversation], data: TaskData) -> list
 
 
 def _shown(problem: Problem, n: int, data: TaskData) -> list[Message]:
-    """The problem and its answer; where tools are shown, half the time with some of them announced, and with the call
-    and its result between them if one helps.
+    """The problem and its answer; where tools are shown, a share of the problems has some of them announced, and the
+    call and its result between them if one helps.
 
     That none helps must be learnt too. Which others are announced differs, as it does from owner to owner.
     """
     asked, answer = Message("user", problem.prompt), Message("assistant", problem.answer)
     random = Random(f"{data.seed}/{problem.task}/{n}")
-    if not data.tools or random.random() < 0.5:
+    if not data.tools or random.random() < 1 - data.tool_share:
         return [asked, answer]
     toolbox = _some(builtin_tools("en" if problem.language == "en" else "pt"), random, problem.call)
     if problem.call is None or random.random() >= data.calls:

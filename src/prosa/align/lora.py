@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 
-TARGETS = ("q", "k", "v", "out", "gate", "up", "down")
-"""The linear layers of a block."""
+TARGETS = ("q", "k", "v", "out", "gate", "up", "down", "score")
+"""The linear layers of a block, and the head of a reward model or classifier."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LoraConfig:
     dropout: float = 0.0
     """Share of an adapter's inputs that are dropped in training."""
     targets: tuple[str, ...] = TARGETS
-    """Layers with an adapter: q, k, v, out (attention), gate, up, down (feed-forward)."""
+    """Layers with an adapter: q, k, v, out (attention), gate, up, down (feed-forward), score (a classifier's head)."""
 
     def __post_init__(self) -> None:
         for name in self.targets:

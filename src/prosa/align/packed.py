@@ -6,18 +6,31 @@ Of a batch of rankings, a third to a half is padding. The model reads the same a
 Shapes: B rankings, K answers of one, T tokens, R rows read, C channels.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from prosa.data.conversation_batches import best_fit
-from prosa.data.preference_batches import PreferenceBatch
 
 LEAST = 3  # rankings: on one and two of them the dry run measures what a further one takes, which then is the most
 
 
-def packed_hidden(model: Any, batch: PreferenceBatch) -> tuple[Tensor, Tensor]:
+class Ragged(Protocol):
+    """A batch of sequences of unequal length, some in a row (``PreferenceBatch``; ``LabelledBatch``, one in a row)."""
+
+    @property
+    def inputs(self) -> Tensor:
+        """(B, K, T) int64."""
+        ...
+
+    @property
+    def ends(self) -> Tensor:
+        """(B, K) int64, where a sequence's last token is; -1: there is none."""
+        ...
+
+
+def packed_hidden(model: Any, batch: Ragged) -> tuple[Tensor, Tensor]:
     """The model's hidden states of all answers, and where each token's is.
 
     Args:

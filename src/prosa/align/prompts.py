@@ -6,12 +6,13 @@ share of the files' by a hash of the question (``data/division.py``).
 
 A line of a file is {"prompt": "…"} (also as turns, and "messages" in its place) and perhaps "answer", which makes it
 verifiable: a reply is right if its final answer is that, as a number or as a text (``evaluate/tasks/extract.py``).
+GSM8K's form is read too: {"question": "…", "answer": "… #### 72"}, in English, the answer after the last ``####``.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,8 @@ from prosa.data.conversations import check_turns, content_of, system, turns
 from prosa.data.division import divide, first_asked
 from prosa.data.permutation import derive_seed, permute
 from prosa.data.records import BadRecord, Record, read_records
-from prosa.evaluate.tasks.extract import same_number, same_text
+from prosa.evaluate.tasks.extract import same_number, same_text, whole_number
+from prosa.evaluate.tasks.own_file import MARK
 from prosa.evaluate.tasks.problem import Problem
 from prosa.evaluate.tasks.task import Task
 from prosa.tokenizers.chat import Message
@@ -229,7 +231,7 @@ def read_prompts(paths: Sequence[Path], problems: Problems, language: Lang) -> I
 
 def _prompt(record: Record, language: Lang) -> Asked:
     value = record.value
-    field = next((field for field in ("prompt", "messages", "conversations") if field in value), None)
+    field = next((field for field in ("prompt", "messages", "conversations", "question") if field in value), None)
     if field is None:
         fields = ", ".join(repr(key) for key in list(value)[:8])
         raise BadRecord(
@@ -239,7 +241,9 @@ def _prompt(record: Record, language: Lang) -> Asked:
     check_turns(messages, to_answer=True)
     if not messages[-1].content.strip():
         raise BadRecord(tr("the prompt is empty", "o prompt está vazio"))
-    return Asked(tuple(messages), _file(record.source), _checker(value, messages, language))
+    return Asked(
+        tuple(messages), _file(record.source), _checker(value, messages, "en" if field == "question" else language)
+    )
 
 
 def _file(source: str) -> str:
@@ -258,17 +262,17 @@ def _checker(value: Mapping[str, Any], messages: list[Message], language: Lang) 
     given = value.get("answer")
     if given is None:
         return None
-    if isinstance(given, int | float) and not isinstance(given, bool):
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if is_number:
         given = str(given)
-    answer = content_of(given, "'answer'", "'answer'").strip()
+    answer = content_of(given, "'answer'", "'answer'").rpartition(MARK)[2].strip()
     if not answer:
         raise BadRecord(tr("the answer is empty", "a resposta está vazia"))
     problem = Problem("prompts", messages[-1].content, answer, language, "train", "")
-    try:
-        is_number = Decimal(answer).is_finite()
-    except InvalidOperation:
-        is_number = False
-    return partial(same_number if is_number else same_text, problem)
+    found = Decimal(given) if is_number else whole_number(answer, language)
+    if found is None or not found.is_finite():
+        return partial(same_text, problem)
+    return partial(same_number, replace(problem, answer=f"{found:f}"))
 
 
 def _up_to_the_end(problems: Iterator[Problem]) -> Iterator[Problem]:

@@ -7,7 +7,7 @@
 the same weight. The loss knows differences only, so that rewards have no zero of their own: after the training they are
 shifted by a bias to the mean 0 (ibid., 3.5).
 
-Shapes: B rankings, K answers, T tokens, N answers that are there, n tokens read.
+Shapes: B rankings, K answers, T tokens, N answers that are there.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from prosa.models.scored import ScoredGPT
 
 LABEL = "reward"
-TOKENS_AT_ONCE = 16_384  # of a batch that is scored, padding included
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,10 @@ def rewards_of(model: Any, batch: "PreferenceBatch") -> "Tensor":
     Args:
         model: has ``hidden`` and ``head`` as ``models.scored.ScoredGPT``, of one output.
     """
-    from prosa.align.packed import packed_hidden
+    from prosa.align.scoring import outputs_of
 
-    hidden_nC, place_BKT = packed_hidden(model, batch)
     there_BK = batch.ends >= 0
-    last_N = place_BKT[there_BK].gather(1, batch.ends[there_BK][:, None]).squeeze(1)
-    rewards_N = model.head(hidden_nC[last_N]).squeeze(-1).float()
+    rewards_N = outputs_of(model, batch).squeeze(-1)
     rewards_BK: Tensor = rewards_N.new_zeros(there_BK.shape).masked_scatter(there_BK, rewards_N)
     return rewards_BK
 
@@ -146,25 +143,10 @@ class RewardModel:
             UserError: a sequence is longer than the context.
             ValueError: a sequence is empty.
         """
-        import torch
+        from prosa.align.scoring import score_sequences
 
-        if not all(len(ids) for ids in sequences):
-            raise ValueError("an empty sequence has no reward")
-        device = next(self.network.parameters()).device
-        rewards = [0.0] * len(sequences)
-        order = sorted(range(len(sequences)), key=lambda n: len(sequences[n]), reverse=True)
-        with torch.no_grad():
-            while order:
-                longest = len(sequences[order[0]])
-                now, order = order[: max(1, TOKENS_AT_ONCE // longest)], order[max(1, TOKENS_AT_ONCE // longest) :]
-                ids = torch.zeros(len(now), longest, dtype=torch.int64)
-                for row, n in zip(ids, now, strict=True):
-                    row[: len(sequences[n])] = torch.as_tensor(sequences[n])
-                ends = torch.tensor([len(sequences[n]) - 1 for n in now])
-                found = self.network(ids.to(device), ends.to(device)).squeeze(-1).tolist()
-                for n, reward in zip(now, found, strict=True):
-                    rewards[n] = reward
-        return rewards
+        found: list[float] = score_sequences(self.network, sequences).squeeze(-1).tolist()
+        return found
 
     def check_tokenizer(self, tokenizer: Tokenizer) -> None:
         """Refuse a tokenizer whose ids are not this model's: needed where ids are scored.

@@ -191,10 +191,12 @@ class _Run:
             rollouts, rewards, figures = self.iteration.run(step, position.resolved["steps"])
             seconds = earlier + time.perf_counter() - began
             position = replace(position, step=step, tokens=position.tokens + rollouts.written, seconds=seconds)
+            known = position.resolved["reviewed"]
             if step == first:
                 self.warm = step, position.seconds
             else:
                 position = self._review(position)
+            settled = position.resolved["reviewed"] and not known  # whoever resumes must know it
             steps = position.resolved["steps"] or math.inf
             last, stop = step == steps, interrupts.requested
             self.log.write("train", step, **figures, tokens=position.tokens, seconds=position.seconds)
@@ -203,7 +205,7 @@ class _Run:
                 self._show(step, rollouts, rewards)
             if last or _due(step, steps, self.config.eval_every, EVALUATIONS):
                 self._evaluate(step)
-            if last or stop or _due(step, steps, self.config.checkpoint_every, SAVES):
+            if last or stop or settled or _due(step, steps, self.config.checkpoint_every, SAVES):
                 position = replace(position, seconds=earlier + time.perf_counter() - began)
                 path = self._save(position)
             if stop and not last:
@@ -228,10 +230,7 @@ class _Run:
         steps = reviewed_steps(asked, position.step, position.seconds, a_step, 1)
         self.bar.resize(steps)
         settled = settles(asked, position.step, steps)
-        position = replace(position, resolved={**position.resolved, "steps": steps, "reviewed": settled})
-        if settled:
-            self._save(position)
-        return position
+        return replace(position, resolved={**position.resolved, "steps": steps, "reviewed": settled})
 
     def _tell(self, figures: Mapping[str, float]) -> None:
         reward, kl = number(figures["reward"], 3), number(figures["kl"], 3)

@@ -18,6 +18,8 @@ COMMANDS = {
     "reward": ("reward", "preferences -> a model that scores answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
+    "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
+    "classify": ("classify", "which class a text is of"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),
@@ -54,7 +56,8 @@ def usage() -> str:
         "usage: prosa COMMAND ...",
         "",
     ]
-    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    width = max(map(len, COMMANDS))
+    lines += [f"  {name:<{width}} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(lines) + "\n" + EPILOG
 
 

@@ -172,6 +172,13 @@ def building(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_half_written(folder: Path) -> None:
+    """Remove the temporary files that ``writing`` left anywhere in ``folder`` when its process was killed."""
+    for path in folder.rglob(".*.tmp"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
+
+
 def mark_complete(folder: Path) -> None:
     """Write ``COMPLETE``, the last file of a stage."""
     write_text(folder / COMPLETE, "")

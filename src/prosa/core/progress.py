@@ -51,6 +51,7 @@ class _Plain:
         self.start_done = self.done = done
         self.start = self.last = time.monotonic()
         self.note = ""
+        self.told: float | None = None
 
     def advance(self, n: float = 1, note: str = "") -> None:
         self.done += n
@@ -64,9 +65,11 @@ class _Plain:
         self.total = total
 
     def close(self) -> None:
-        self._line(time.monotonic())
+        if self.told is None or self.told < self.done:
+            self._line(time.monotonic())
 
     def _line(self, now: float) -> None:
+        self.told = self.done
         elapsed = max(now - self.start, 1e-9)
         rate = (self.done - self.start_done) / elapsed
         digits = 1 if self.total is not None and self.total < 10 and self.total % 1 else 0

@@ -83,8 +83,8 @@ class Problems:
             raise UserError(
                 self._mostly_bad(hopeless[0]),
                 tr(
-                    "Mend the file or leave it out; in a corpus, text_field names the field that holds the text.",
-                    "Conserte o arquivo ou deixe-o de fora; num corpus, text_field diz qual campo tem o texto.",
+                    "Mend the file or leave it out.",
+                    "Conserte o arquivo ou deixe-o de fora.",
                 ),
             )
 

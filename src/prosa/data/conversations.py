@@ -61,9 +61,12 @@ def conversation(record: Record) -> Conversation:
     """The conversation of a record, whichever of the three forms it has.
 
     Raises:
-        BadRecord: it has none of them, or the turns are not a conversation.
+        BadRecord: it has none of them, the turns are not a conversation, or its answer is marked as a bad one (KTO's
+            ``"label": false``).
     """
     value = record.value
+    if value.get("label") is False:
+        raise BadRecord(tr("its answer is marked as a bad one", "sua resposta está marcada como ruim"))
     if "messages" in value:
         messages = turns(value, "messages")
     elif "conversations" in value:

@@ -62,8 +62,8 @@ def load_scored(folder: Path) -> ScoredGPT:
                 f"{folder} não é um modelo de recompensa nem um classificador.",
             ),
             tr(
-                "Make a reward model with: prosa reward MODEL --data FILE",
-                "Faça um modelo de recompensa com: prosa reward MODELO --data ARQUIVO",
+                "Make one with: prosa reward MODEL --data FILE, or prosa train-classifier FILE --out RUN",
+                "Faça um com: prosa reward MODELO --data ARQUIVO, ou prosa train-classifier ARQUIVO --out EXECUÇÃO",
             ),
         )
     config = dataclasses.replace(from_config(mapping, str(folder / CONFIG)), tied=True)

@@ -12,9 +12,11 @@ Sinusoidal positions, or none, become GPT-2's position table: the values they ha
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
@@ -47,6 +49,22 @@ _MODERN_BLOCK = {
 }
 
 
+class _NoInitialisation(TorchFunctionMode):
+    """Nothing of ``torch.nn.init`` is done: for a tensor without memory it would load torch's compiler, a second."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+def _without_values(config: GPTConfig) -> GPT:
+    """A model of which only names and shapes are there."""
+    with torch.device("meta"), _NoInitialisation():
+        return GPT(config)
+
+
 @dataclass(frozen=True)
 class _Part:
     """How one Hugging Face tensor is made of ours: concatenated along the first axis, then transposed or not."""
@@ -59,8 +77,7 @@ def _layout(config: GPTConfig) -> dict[str, _Part]:
     """The Hugging Face name of every tensor of this shape → how it is made of ours."""
     parts: dict[str, _Part] = {}
     if config.shape == "speedrun":
-        with torch.device("meta"):
-            return {name: _Part((name,)) for name in GPT(config).state_dict()}
+        return {name: _Part((name,)) for name in _without_values(config).state_dict()}
     if config.shape == "classic":
         parts["transformer.wte.weight"] = _Part(("embedding.weight",))
         if config.positions == "learned":
@@ -124,8 +141,7 @@ def from_weights(config: GPTConfig, weights: Mapping[str, Tensor], where: str) -
         UserError: the shape cannot be built, or a tensor is missing, of another shape, or not of this architecture;
             the tensor is named, and ``where`` says what was read.
     """
-    with torch.device("meta"):
-        model = GPT(config)
+    model = _without_values(config)
     expected = model.state_dict()
     left = {name: tensor for name, tensor in weights.items() if not name.endswith(_NOT_WEIGHTS)}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-TRAININGS = ("train.", "sft.", "reward.", "dpo.", "rl.")
+TRAININGS = ("train.", "sft.", "reward.", "classify.", "dpo.", "rl.")
 """Parts of a recipe that are settings of a training."""
 SETTLED = {
     "steps": 0,

@@ -126,8 +126,8 @@ def _pretrain(
             f"contexto {shape.context}",
         )
     )
-    if here.is_main and not (base / RESOLVED).is_file():  # on resuming, it stays until the new one is known to be good
-        write_text(base / RESOLVED, write_yaml(asked))
+    if here.is_main and not (base / "env.json").is_file():
+        write_text(base / RESOLVED, write_yaml(asked))  # on resuming, it stays until the new one is known to be good
         write_json(base / "env.json", environment())
     torch.manual_seed(train.seed)
     network = GPT(shape)

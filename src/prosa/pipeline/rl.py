@@ -90,7 +90,8 @@ def rl(
         method: grpo compares replies to the same prompt; ppo learns to predict the reward.
         tasks: Tasks whose training problems are asked: plurals letter-count 2D+ ... (see prosa evaluate --tasks).
         languages: Languages of the problems; a task that has not one of them is left out there.
-        data: Prompts, JSONL, JSON or Parquet: {"prompt": "..."} or {"messages": [...]}, perhaps with "answer".
+        data: Prompts, JSONL, JSON or Parquet: {"prompt": "..."} or {"messages": [...]}, perhaps with "answer";
+            or GSM8K's {"question", "answer": "... #### 72"}.
         reward: Folder of a reward model (default: the run's reward/, if it is there).
         tools: Replies may call the calculator and the date tools.
         out: Run folder; the model goes to its rl/ (default: the model's own run).
@@ -136,7 +137,7 @@ def rl(
     prompts = _prompts(asked, encoder, policy.config.context, toolbox, problems)
     worth = _reward(asked, tokenizer, prompts)
     claim_stage(folder, resume, force=force, inputs=list(data))
-    if not (folder / RESOLVED).is_file():
+    if not (folder / "env.json").is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
     device = choose_device(rl.device)
@@ -273,7 +274,9 @@ def _reward(asked: Configuration, tokenizer: "Tokenizer", prompts: "Prompts") ->
     if known:
         parts.append((Verifier(), asked.rl.verifier_weight))
     found = Weighted(parts, asked.rl.unfinished_cost)
-    say(tr(f"reward: {found.name}", f"recompensa: {found.name}"))
+    names = {"verifier": "verificador", "reward model": "modelo de recompensa"}
+    spoken = " + ".join(tr(part.name, names[part.name]) for part, _ in parts)
+    say(tr(f"reward: {spoken}", f"recompensa: {spoken}"))
     return found
 
 

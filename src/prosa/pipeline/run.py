@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from prosa.models.gpt import GPT
     from prosa.tokenizers.protocol import Tokenizer
 
+ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
+CLASSIFIER = "classifier"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
@@ -45,6 +47,14 @@ def model_folder(spec: str) -> Path:
         return path / stage
     if (path / "config.json").is_file():
         return path
+    if (path / ADAPTER_CONFIG).is_file():
+        raise UserError(
+            tr(f"{path} holds an adapter, not a model.", f"{path} tem um adaptador, não um modelo."),
+            tr(
+                "Give the model that it was merged into, the folder above it.",
+                "Dê o modelo em que ele foi incorporado, a pasta acima dele.",
+            ),
+        )
     for name in MODEL_STAGES:
         if is_complete(path / name):
             return path / name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from prosa.core.config import from_mapping, read_yaml, to_mapping
 from prosa.core.errors import UserError
-from prosa.core.files import claim, is_complete
+from prosa.core.files import claim, is_complete, remove_half_written
 from prosa.core.language import tr
 from prosa.core.progress import say
 from prosa.corpus.made import is_stage
@@ -72,7 +72,8 @@ def result_folder(model: str, source: Path, out: Path | None, stage: str) -> Pat
     Raises:
         UserError: it would replace the model it is made from, or ``out`` is needed.
     """
-    run = out or (Path(model) if source.parent == Path(model) else run_of(source))
+    named = model.rpartition(":")[0] if not Path(model).exists() else model  # run, or run:stage
+    run = out or (Path(named) if source.parent == Path(named) else run_of(source))
     if run is None:
         raise UserError(
             tr(f"{source} is in no run: where should the result go?", f"{source} não está em uma execução."),
@@ -145,6 +146,8 @@ def is_done(folder: Path, asked: Any, resume: Resume) -> bool:
 def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path], later: Sequence[str] = ()) -> None:
     """Make ``folder`` free for a stage that begins anew; with ``force``, what was made from it goes too.
 
+    A stage that is resumed keeps what it has, but for files that were half written when it was killed.
+
     Args:
         later: stages of the run that may be made from this one, or from one another, in that order.
 
@@ -152,6 +155,7 @@ def claim_stage(folder: Path, resume: Resume, *, force: bool, inputs: list[Path]
         UserError: something is there.
     """
     if resume != "no":
+        remove_half_written(folder)
         return
     replaced = is_stage(folder)
     made_from_it: list[Path] = []

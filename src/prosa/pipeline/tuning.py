@@ -16,6 +16,8 @@ from prosa.data.division import Asked, divide
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, claim_stage
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from prosa.models.gpt import GPT
     from prosa.tokenizers.protocol import Tokenizer
     from prosa.train.loop import TrainResult
@@ -74,8 +76,7 @@ class Records(Generic[A]):
     @property
     def to_measure(self) -> list[A]:
         """Those of the held out to measure on: all, or some from everywhere among them."""
-        n = min(len(self.held_out), MEASURED)
-        return [self.held_out[i * len(self.held_out) // n] for i in range(n)]
+        return some(self.held_out)
 
     def figures(self, fit: Any, measured: int) -> dict[str, Any]:
         """How many there are of what.
@@ -92,6 +93,12 @@ class Records(Generic[A]):
             "measured": measured,
             **asdict(fit),
         }
+
+
+def some(items: Sequence[T]) -> list[T]:
+    """All items, or ``MEASURED`` from everywhere among them."""
+    n = min(len(items), MEASURED)
+    return [items[i * len(items) // n] for i in range(n)]
 
 
 def or_none(batches: Callable[[Sequence[A]], T], records: Sequence[A]) -> T | None:
@@ -117,12 +124,12 @@ def begin(
     from prosa.core.environment import environment
 
     claim_stage(folder, resume, force=force, inputs=list(inputs), later=later)
-    if not (folder / RESOLVED).is_file():
+    if not (folder / "env.json").is_file():
         write_text(folder / RESOLVED, write_yaml(asked))
         write_json(folder / "env.json", environment())
 
 
-def adapted(network: "GPT", lora: LoraConfig) -> int:
+def adapted(network: "nn.Module", lora: LoraConfig) -> int:
     """Give the model its adapters where they are asked for; how many parameters will be trained."""
     from prosa.align.lora import add_adapters
 
@@ -151,11 +158,11 @@ def finish(
     from prosa.align.lora import merge
     from prosa.models.huggingface import save_model
 
-    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     network.cpu()
     if lora.rank:
         save_adapter(network, folder / ADAPTER, base=base, dropout=lora.dropout)
         merge(network)
+    figures = {"parameters": sum(p.numel() for p in network.parameters()), **figures}
     save_model(network, folder, tokenizer=tokenizer)
     return complete(folder, result, settled=settled, figures=figures)
 

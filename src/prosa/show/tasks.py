@@ -94,10 +94,11 @@ def remarks(rows: list[Mapping[str, Any]]) -> list[str]:
     shots = [row["shots"] for row in rows if row["prompting"] == "few"]
     if shots:
         least, most = number(min(shots), 1), number(max(shots), 1)
+        count = least if least == most else tr(f"{least} to {most}", f"{least} a {most}")
         lines.append(
             tr(
-                f"Few-shot: {least} to {most} examples before each problem, as many as fit the context.",
-                f"Few-shot: {least} a {most} exemplos antes de cada problema, quantos cabem no contexto.",
+                f"Few-shot: {count} examples before each problem on average, as many as fit the context.",
+                f"Few-shot: {count} exemplos antes de cada problema em média, quantos cabem no contexto.",
             )
         )
     return lines

@@ -182,6 +182,8 @@ def show_preferences(result: Jsonable) -> None:
 def show_figures(plain: dict[str, Any], *own: tuple[tuple[str, ...], str, int]) -> None:
     """Where in ``plain``, name and digits of each figure; those that are not there are left out."""
     rows = []
+    if figure(plain, "trained_parameters") != figure(plain, "parameters"):  # adapters
+        own = ((("trained_parameters",), tr("trained parameters", "parâmetros treinados"), 0), *own)
     for keys, name, digits in (
         (("parameters",), tr("parameters", "parâmetros"), 0),
         (("steps",), tr("steps", "passos"), 0),

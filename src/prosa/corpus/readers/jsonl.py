@@ -67,4 +67,7 @@ def _no_text(value: object, field: str) -> str:
     if field in value:
         return tr(f"field {field!r} is not a string", f"o campo {field!r} não é um texto")
     fields = ", ".join(repr(k) for k in list(value)[:8])
-    return tr(f"no field {field!r}; there are: {fields}", f"não há o campo {field!r}; há: {fields}")
+    return tr(
+        f"no field {field!r}; there are: {fields} (name one with text_field)",
+        f"não há o campo {field!r}; há: {fields} (indique um com text_field)",
+    )

@@ -1,0 +1,160 @@
+"""Classification: a decoder reads a text and its head says which of several classes it is of.
+
+    loss = - log softmax(W h[last])[label]            (fine-tuning of GPT: Radford et al. 2018, 3.2)
+
+The same head and loop as a reward model's, from a trained model or from random weights.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from prosa.core.device import DeviceName, choose_device
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.tokenizers.protocol import Tokenizer
+from prosa.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from prosa.data.batches import Batch
+    from prosa.models.scored import ScoredGPT
+
+
+@dataclass(frozen=True)
+class ClassifyConfig(TrainConfig):
+    """How a classifier is trained; what differs from pretraining, and its own."""
+
+    epochs: float = 10.0
+    """With steps 0: the most passes over the texts. 0: no limit."""
+    batch_size: int = 16
+    """Texts a step, over the whole step."""
+    micro_batch: int = 0
+    """Texts a process computes at once; a divisor of batch_size. 0: as many as the memory takes."""
+    document_mask: bool = False
+    """Every text is alone and sees no other: always false here."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """adamw, or muon for the hidden matrices with AdamW for the rest."""
+    lr: float = 1e-3
+    """AdamW's peak learning rate."""
+    embedding_lr: float = 0.0
+    """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    """How the learning rate falls after the warm-up."""
+    decay_fraction: float = 0.9
+    """With linear: the fraction of the steps, at the end, over which the learning rate falls."""
+    held_out: float = 0.2
+    """Share of each class that is not trained on but measured on; the same texts whatever their order."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.held_out < 1 or self.document_mask:
+            raise UserError(
+                tr(
+                    f"classify: held_out is {self.held_out!r} but must be from 0 to below 1; document_mask must be "
+                    "false.",
+                    f"classify: held_out é {self.held_out!r}, mas deve ser de 0 a menos de 1; document_mask deve ser "
+                    "false.",
+                )
+            )
+
+
+class ClassLoss:
+    """Cross-entropy of the labels, in nats a text; an objective of ``train.loop`` whose targets are texts."""
+
+    def __call__(self, model: Any, batch: "Batch") -> "tuple[Tensor, int, dict[str, float]]":
+        """See ``train.objectives.Objective``; the batch is a ``LabelledBatch``. The other sum is ``accuracy``."""
+        import torch.nn.functional as F
+
+        from prosa.align.scoring import outputs_of
+        from prosa.data.labelled_batches import LabelledBatch
+
+        assert isinstance(batch, LabelledBatch)
+        logits = outputs_of(model, batch)
+        right = (logits.detach().argmax(-1) == batch.targets).sum()
+        loss = F.cross_entropy(logits, batch.targets, reduction="sum")
+        return loss, len(batch.targets), {"accuracy": float(right)}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of a text."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+    cut: bool
+    """The text is longer than the context: only its beginning was read."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "text": self.text,
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "cut": self.cut,
+        }
+
+
+class Classifier:
+    """Classifies texts.
+
+    Args:
+        network: moved to the device (in place).
+        tokenizer: the one whose ids it knows.
+        device: "auto": CUDA, else MPS, else the CPU.
+    """
+
+    def __init__(self, network: "ScoredGPT", tokenizer: Tokenizer, *, device: DeviceName = "auto") -> None:
+        self.network = network.to(choose_device(device)).eval()
+        self.tokenizer = tokenizer
+
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        """The class of each text, in float32; it does not depend on the other texts.
+
+        Raises:
+            UserError: an empty text, or one with a lone surrogate.
+        """
+        from prosa.align.scoring import score_sequences
+        from prosa.data.labelled import is_blank
+        from prosa.data.labelled_batches import encode_texts
+
+        labels, context = self.network.config.labels, self.network.config.context
+        if any(map(is_blank, texts)):
+            raise UserError(tr("an empty text has no class.", "um texto vazio não tem classe."))
+        encoded = encode_texts(self.tokenizer, [unicodedata.normalize("NFC", text) for text in texts])
+        logits = score_sequences(self.network, [ids[:context].tolist() for ids in encoded])
+        return [
+            Prediction(
+                text, labels[max(range(len(row)), key=row.__getitem__)], dict(zip(labels, row, strict=True)), cut
+            )
+            for text, row, cut in zip(
+                texts, logits.softmax(-1).tolist(), (len(ids) > context for ids in encoded), strict=True
+            )
+        ]
+
+
+def load_classifier(folder: Path, *, device: DeviceName = "auto") -> Classifier:
+    """The classifier of a folder that ``prosa train-classifier`` made, or of that form.
+
+    Raises:
+        UserError: it is none, something is missing or damaged, or its tokenizer is not the one it was trained with.
+    """
+    from prosa.models.huggingface import check_tokenizer
+    from prosa.models.huggingface_scored import load_scored
+    from prosa.tokenizers.load import load
+
+    network = load_scored(folder)
+    if len(network.config.labels) < 2:
+        raise UserError(
+            tr(
+                f"{folder} is a reward model, not a classifier.",
+                f"{folder} é um modelo de recompensa, não um classificador.",
+            )
+        )
+    tokenizer = load(folder)
+    check_tokenizer(folder, tokenizer, network.config.backbone.vocab_size)
+    return Classifier(network.float(), tokenizer, device=device)

@@ -1,0 +1,190 @@
+"""Texts with a label each, from a table or from records, and a division that keeps the labels' shares.
+
+    CSV, TSV          a column of texts and one of labels, found by the header's names or told
+    TSV, two columns  also without a header, as ``ham<tab>Ok lar...``: the labels are the column with fewer values
+    JSONL, JSON, Parquet   {"text": "…", "label": "…"}
+
+Texts become NFC, as everything that users type does; labels are compared as they are written, less white space around.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prosa.core.errors import UserError, unknown
+from prosa.core.language import tr
+from prosa.corpus.problems import Problems
+from prosa.corpus.repair import excerpt
+from prosa.data.conversations import content_of
+from prosa.data.records import FORMATS, BadRecord, Record, read_records
+from prosa.data.table import TABLES, read_table
+
+TEXT_NAMES = (
+    *("text", "texto", "message", "mensagem", "sentence", "frase", "content", "conteúdo", "conteudo", "review"),
+    *("resenha", "comment", "comentário", "comentario", "tweet", "sms"),
+)
+LABEL_NAMES = ("label", "rótulo", "rotulo", "class", "classe", "category", "categoria", "target", "alvo")
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A text, its label, and where it comes from (``file:line``)."""
+
+    text: str
+    label: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns (or fields) are called; empty: by their usual names."""
+
+    text: str = ""
+    """Column with the text. Empty: text, texto, message, mensagem, sentence, frase, content, review, …"""
+    label: str = ""
+    """Column with the label. Empty: label, rótulo, class, classe, category, categoria, target."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in it: white space, control and format characters."""
+    return not any(character.isprintable() and not character.isspace() for character in text)
+
+
+def read_labelled(paths: Sequence[Path], problems: Problems, columns: Columns = Columns()) -> list[Labelled]:
+    """The labelled texts of the files, in order; what is none is counted and named in ``problems``.
+
+    Raises:
+        UserError: a path is missing or of another format, a table whose columns are not known, or as ``read_records``.
+    """
+    found: list[Labelled] = []
+    for path in paths:
+        if path.suffix.lower() in TABLES:
+            found += _of_table(path, problems, columns)
+        elif path.name.lower().endswith(FORMATS):
+            found += read_records([path], lambda record: _of_record(record, columns), problems)
+        else:
+            formats = " ".join((*TABLES, *FORMATS))
+            raise UserError(
+                tr(f"{path}: format not read.", f"{path}: formato que não é lido."),
+                tr(f"Formats read: {formats}", f"Formatos lidos: {formats}"),
+            )
+    problems.finish(len(paths))
+    if not found:
+        names = ", ".join(map(str, paths))
+        first = f" ({problems.named[0].source}: {problems.named[0].why})" if problems.named else ""
+        raise UserError(tr(f"there is no row in {names}{first}.", f"não há nenhuma linha em {names}{first}."))
+    return found
+
+
+def split(items: Sequence[Labelled], share: float) -> tuple[list[Labelled], list[Labelled]]:
+    """Items to train on, and about ``share`` of each label's to measure on, each list in the order of ``items``.
+
+    By a hash of the text: equal texts (but for case and white space) are on the same side, also where their labels
+    differ; they then count for the first of these in the alphabet. Of a label with at least two different texts of its
+    own, at least one is on each side.
+    """
+    numbers: dict[bytes, list[int]] = defaultdict(list)
+    for n, item in enumerate(items):
+        words = " ".join(item.text.casefold().split())
+        numbers[hashlib.blake2b(words.encode("utf-8"), digest_size=8).digest()].append(n)
+    texts: dict[str, list[bytes]] = defaultdict(list)
+    for key in sorted(numbers):
+        texts[min(items[n].label for n in numbers[key])].append(key)
+    chosen: set[int] = set()
+    for keys in texts.values():
+        wanted = share * sum(len(numbers[key]) for key in keys)
+        held = 0
+        for place, key in enumerate(keys[:-1]):
+            if not share or (place and held + len(numbers[key]) / 2 > wanted):
+                break
+            chosen.update(numbers[key])
+            held += len(numbers[key])
+    return (
+        [item for n, item in enumerate(items) if n not in chosen],
+        [item for n, item in enumerate(items) if n in chosen],
+    )
+
+
+def _of_table(path: Path, problems: Problems, columns: Columns) -> Iterator[Labelled]:
+    rows = list(read_table(path, problems))
+    if not rows:
+        return
+    header = [name.strip() for name in rows[0][1]]
+    text, label = _place(header, columns.text, TEXT_NAMES), _place(header, columns.label, LABEL_NAMES)
+    told = bool(columns.text or columns.label)
+    if text is None and label is None and not told and path.suffix.lower() == ".tsv" and len(header) == 2:
+        values = [len({row[n] for _, row in rows if len(row) == 2}) for n in (0, 1)]
+        text, label = (1, 0) if values[0] <= values[1] else (0, 1)
+    else:
+        rows = rows[1:]
+        for place, name, option in ((text, columns.text, "columns.text"), (label, columns.label, "columns.label")):
+            if place is None:
+                raise _no_column(path, name, option, header)
+    assert text is not None
+    assert label is not None
+    for number, row in rows:
+        try:
+            if len(row) <= max(text, label):
+                raise BadRecord(
+                    tr(f"{len(row)} of {len(header)} columns", f"{len(row)} de {len(header)} colunas"),
+                )
+            item = _labelled(row[text], row[label], f"{path.as_posix()}:{number}")
+        except BadRecord as error:
+            problems.bad_record(path.as_posix(), number, str(error))
+            continue
+        problems.good_record(path.as_posix())
+        yield item
+
+
+def _of_record(record: Record, columns: Columns) -> Labelled:
+    names = list(record.value)
+    text, label = _place(names, columns.text, TEXT_NAMES), _place(names, columns.label, LABEL_NAMES)
+    if text is None or label is None:
+        missing = "text" if text is None else "label"
+        there = ", ".join(map(repr, names[:8]))
+        raise BadRecord(
+            tr(
+                f"no field for the {missing}; there are: {there}",
+                f"não há campo para o {'texto' if text is None else 'rótulo'}; há: {there}",
+            )
+        )
+    return _labelled(record.value[names[text]], record.value[names[label]], record.source)
+
+
+def _labelled(text: Any, label: Any, source: str) -> Labelled:
+    if isinstance(label, bool | int | float):
+        label = str(label)
+    found, name = content_of(text, "text", "texto"), content_of(label, "label", "rótulo").strip()
+    if is_blank(found) or not name:
+        raise BadRecord(
+            tr("the text is empty", "o texto está vazio") if name else tr("the label is empty", "o rótulo está vazio")
+        )
+    return Labelled(found, name, source)
+
+
+def _place(header: Sequence[str], asked: str, usual: Sequence[str]) -> int | None:
+    """Which column it is: the one that is asked for, else the first of the usual names that is there."""
+    if asked:
+        return header.index(asked) if asked in header else None
+    folded = [name.casefold() for name in header]
+    return next((folded.index(name) for name in usual if name in folded), None)
+
+
+def _no_column(path: Path, name: str, option: str, header: Sequence[str]) -> UserError:
+    if name:
+        return unknown(tr(f"column of {path}", f"coluna de {path}"), name, header)
+    which = tr("text", "texto") if option.endswith("text") else tr("label", "rótulo")
+    there = ", ".join(excerpt(name, length=30) for name in header[:12])
+    return UserError(
+        tr(
+            f"{path}: which column has the {which}? There are: {there}.",
+            f"{path}: qual coluna tem o {which}? Há: {there}.",
+        ),
+        tr(
+            f"Name it with --{option}; the first line of a table has the names.",
+            f"Diga o nome dela com --{option}; a primeira linha de uma tabela tem os nomes.",
+        ),
+    )
