@@ -3,13 +3,14 @@
     .venv/bin/python benchmarks/retrieval.py FAQUAD/dataset.json --model runs/mine      # a minute on one core
 
 The questions are FaQuAD's (Sayama et al. 2019, BRACIS; CC BY 4.0): 900 on 249 paragraphs of 39 documents about
-Brazilian universities, none of which the model has read. Each document becomes a text file and goes through ``prosa index`` as
-any other. A passage is right where it holds the answer, or the greater part of it where the answer is cut. Intervals
-are 95 % bootstraps over paragraphs, since questions on one are no independent sample.
+Brazilian universities, none of which the model has read. Each document becomes a text file and goes through
+``prosa index`` as any other. A passage is right where it holds the answer, or the greater part of it where the answer
+is cut. Intervals are 95 % bootstraps over paragraphs, since questions on one are no independent sample.
 
 It also chooses the threshold below which the program says that it found nothing (``search.RELEVANT``): questions that
 the documents answer, against the same questions with their document taken out of what is found (which tells near
 misses), and against questions on another matter (data/aira.jsonl.gz). Half of the documents choose, the others tell.
+What it measured goes to benchmarks/results/retrieval.json.
 """
 
 import argparse
@@ -87,13 +88,13 @@ def right_rank(question: Question, found: Found, texts: dict[str, str]) -> int:
     return next(ranks, 0)
 
 
-def mean(values: Sequence[float], questions: Sequence[Question]) -> str:
-    """A mean over questions with its interval over paragraphs."""
+def mean(values: Sequence[float], questions: Sequence[Question]) -> list[float]:
+    """A mean over questions, and the ends of its interval over paragraphs."""
     units = sorted({q.paragraph for q in questions})
     sums = [sum(v for v, q in zip(values, questions, strict=True) if q.paragraph == unit) for unit in units]
     counts = [sum(q.paragraph == unit for q in questions) for unit in units]
     low, high = bootstrap_ratio(sums, counts) or (float("nan"), float("nan"))
-    return f"{sum(sums) / sum(counts):+.3f} ({low:+.3f} to {high:+.3f})"
+    return [round(value, 4) for value in (sum(sums) / sum(counts), low, high)]
 
 
 def measure(
@@ -103,8 +104,8 @@ def measure(
     return [right_rank(q, index.search(q.text, k=DEPTH, by=by, embedder=embedder), texts) for q in questions]
 
 
-def threshold(index: Index, questions: list[Question], texts: dict[str, str], others: list[str]) -> None:
-    """Print how well the share of a question that is covered tells found from not found."""
+def threshold(index: Index, questions: list[Question], texts: dict[str, str], others: list[str]) -> list[dict]:
+    """How often something is told to be found, for each least share of a question that a passage must cover."""
     files = sorted({q.file for q in questions})
     found = [index.search(q.text, k=DEPTH) for q in questions]
     chooses = np.array([files.index(q.file) % 2 == 0 for q in questions])
@@ -116,24 +117,55 @@ def threshold(index: Index, questions: list[Question], texts: dict[str, str], ot
         ]
     )
     elsewhere = np.array([index.search(text, k=K).covered for text in others])
-    print("\nthreshold: share told to be found; documents that choose, then the others")
-    print("  least   answered  doc. removed  other matter | answered            doc. removed        other matter")
+    parts = {
+        "chooses": (answered[chooses], without[chooses], elsewhere[::2]),
+        "tells": (answered[~chooses], without[~chooses], elsewhere[1::2]),
+    }
+    rows = []
     for least in np.arange(0.3, 0.85, 0.05):
-        row = [f"{(part >= least).mean():8.3f}" for part in (answered[chooses], without[chooses], elsewhere[::2])]
-        told = []
-        for part in (answered[~chooses], without[~chooses], elsewhere[1::2]):
-            right = int((part >= least).sum())
-            low, high = wilson(right, len(part))
-            told.append(f"{right / len(part):.3f} ({low:.3f}-{high:.3f})")
-        print(f"  {least:5.2f}   " + "  ".join(row) + "  | " + " ".join(told))
+        row: dict = {"least": round(float(least), 2)}
+        for half, arrays in parts.items():
+            row[half] = {}
+            for name, part in zip(("answered", "document_removed", "other_matter"), arrays, strict=True):
+                told = int((part >= least).sum())
+                row[half][name] = [round(value, 4) for value in (told / len(part), *wilson(told, len(part)))]
+        rows.append(row)
+        print(f"{least:.2f}", {half: [f"{row[half][name][0]:.3f}" for name in row[half]] for half in parts})
+    return rows
+
+
+def rank_figures(ranks: list[int], questions: list[Question]) -> dict:
+    """recall@5 and MRR."""
+    return {
+        f"recall@{K}": mean([float(0 < r <= K) for r in ranks], questions),
+        "mrr": mean([1 / r if r else 0.0 for r in ranks], questions),
+    }
+
+
+def differences(ranks: list[int], words: list[int], questions: list[Question]) -> dict:
+    """What a way of searching gains over words alone, question by question."""
+    pairs = list(zip(ranks, words, strict=True))
+    return {
+        f"recall@{K}": mean([float(0 < a <= K) - float(0 < b <= K) for a, b in pairs], questions),
+        "mrr": mean([(1 / a if a else 0) - (1 / b if b else 0) for a, b in pairs], questions),
+    }
+
+
+def is_quoted(question: Question, index: Index, texts: dict[str, str]) -> bool:
+    """Whether a sentence that is quoted holds the answer, or its greater part."""
+    found = index.search(question.text, k=K)
+    return any(
+        is_right(question, found.hits[quote.number - 1].passage.file, quote.text, texts) for quote in quotes(found)
+    )
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--model", help="a run or model folder whose vectors are measured too")
     arguments = parser.parse_args()
+    result: dict = {"dataset": "FaQuAD", "model": arguments.model, "relevant": search.RELEVANT}
     with tempfile.TemporaryDirectory() as name:
         folder, out = Path(name) / "documents", Path(name) / "index"
         folder.mkdir()
@@ -145,30 +177,18 @@ def main() -> None:
             embedder = load_embedder(arguments.model)
         made = update_index(folder, out, embedder=embedder)
         index = Index(out)
-        print(f"{len(questions)} questions, {made.documents} documents, {made.passages} passages")
+        result |= {"questions": len(questions), "documents": made.documents, "passages": made.passages}
         ways: list[By] = ["words", "vectors", "both"] if embedder else ["words"]
         ranks = {by: measure(index, questions, texts, by, embedder) for by in ways}
-        for by in ways:
-            recall, mrr = [float(0 < r <= K) for r in ranks[by]], [1 / r if r else 0.0 for r in ranks[by]]
-            print(f"{by:8} recall@{K} {mean(recall, questions)}  MRR {mean(mrr, questions)}")
-        for by in ways[1:]:
-            recall = [float(0 < a <= K) - float(0 < b <= K) for a, b in zip(ranks[by], ranks["words"], strict=True)]
-            mrr = [(1 / a if a else 0) - (1 / b if b else 0) for a, b in zip(ranks[by], ranks["words"], strict=True)]
-            print(f"{by:8} less words: recall@{K} {mean(recall, questions)}  MRR {mean(mrr, questions)}")
-        quoted = [
-            float(
-                any(
-                    is_right(q, found.hits[quote.number - 1].passage.file, quote.text, texts) for quote in quotes(found)
-                )
-            )
-            for q in questions
-            for found in [index.search(q.text, k=K)]
-        ]
-        print(f"a quoted sentence holds the greater part of the answer: {mean(quoted, questions)}")
+        result["ways"] = {by: rank_figures(ranks[by], questions) for by in ways}
+        result["less_words"] = {by: differences(ranks[by], ranks["words"], questions) for by in ways[1:]}
+        result["quoted"] = mean([float(is_quoted(q, index, texts)) for q in questions], questions)
+        print(json.dumps(result, indent=1))
         with gzip.open(ROOT / "data" / "aira.jsonl.gz", "rt", encoding="utf-8") as lines:
             others = [json.loads(line)["instruction"] for line in lines]
-        threshold(index, questions, texts, others[:1000])
-        print(f"(the program's: {search.RELEVANT})")
+        result["threshold"] = threshold(index, questions, texts, others[:1000])
+    out = ROOT / "benchmarks" / "results" / "retrieval.json"
+    out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def ask(
     if by != "words":
         from prosa.pipeline.index import load_embedder
 
-        embedder = load_embedder(model, device)
+        embedder = load_embedder(model)
     out = _index(docs, embedder, text_field)
     with Index(out) as index:
         found = index.search(asked, k=passages, by=by, embedder=embedder)
@@ -154,7 +154,7 @@ def _index(docs: Path, embedder: "Embedder | None", text_field: str) -> Path:
         )
     named = f"{docs.resolve()}\n{text_field}\n{embedder.fingerprint if embedder else ''}"
     out = cache_folder() / f"{docs.resolve().name}-{hashlib.sha256(os.fsencode(named)).hexdigest()[:12]}"
-    done = update_index(docs, out, text_field=text_field, embedder=embedder, force=not _whole(out))
+    done = update_index(docs, out, text_field=text_field, embedder=embedder, wait=True, force=not _whole(out))
     _tell(done)
     return out
 

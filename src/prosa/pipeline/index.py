@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prosa.core.device import DeviceName
-
 if TYPE_CHECKING:
     from prosa.retrieve.index import Indexed
     from prosa.retrieve.vectors import Embedder
@@ -17,7 +15,6 @@ def index(
     model: str | None = None,
     text_field: str = "text",
     force: bool = False,
-    device: DeviceName = "auto",
 ) -> "Indexed":
     """Index a folder of documents, or bring its index up to date: only files that changed are read again.
 
@@ -27,27 +24,24 @@ def index(
         model: A run or model folder whose vectors are made too, for prosa ask --by vectors or both.
         text_field: The field of JSONL and Parquet files that holds the text.
         force: Make the index anew, whatever it was an index of.
-        device: Where to compute vectors.
 
     Raises:
         UserError: nothing to read, a place that is taken, or another folder's or model's index.
     """
     from prosa.retrieve.index import update_index
 
-    embedder = load_embedder(model, device) if model is not None else None
+    embedder = load_embedder(model) if model is not None else None
     return update_index(folder, out, text_field=text_field, embedder=embedder, force=force)
 
 
-def load_embedder(spec: str, device: DeviceName = "auto") -> "Embedder":
+def load_embedder(spec: str) -> "Embedder":
     """What makes vectors with the model of a run, a stage or a folder.
 
     Raises:
         UserError: no such model.
     """
-    from prosa.core.device import choose_device
     from prosa.pipeline.run import load
-    from prosa.retrieve.vectors import Embedder, fingerprint
+    from prosa.retrieve.vectors import Embedder
 
     model, tokenizer, folder = load(spec)
-    mark = fingerprint(folder, tokenizer.fingerprint)
-    return Embedder(model.to(choose_device(device)), tokenizer, name=str(folder), fingerprint=mark)
+    return Embedder(model, tokenizer, name=str(folder))

@@ -13,7 +13,7 @@ from prosa.core.language import tr
 from prosa.retrieve.passage import Passage
 from prosa.retrieve.search import Found, Hit, coverage
 from prosa.retrieve.sentences import sentences
-from prosa.retrieve.terms import searchable, stop_words, terms
+from prosa.retrieve.terms import searchable, telling
 from prosa.tokenizers.chat import ChatEncoder, Message
 
 Mode = Literal["documents", "both"]
@@ -48,7 +48,7 @@ def quotes(found: Found, most: int = QUOTED) -> list[Quote]:
 
 def _after_heading(passage: Passage) -> int:
     """Where a passage's text begins after the heading that it begins with, which is no sentence."""
-    line, end, rest = passage.text.partition("\n")
+    line, _, rest = passage.text.partition("\n")
     title = passage.place.heading.rpartition(" › ")[2]
     return len(line) + 1 if title and rest.strip() and title in line else 0
 
@@ -129,7 +129,7 @@ class Citer:
 
     def _source(self, sentence: str) -> int | None:
         """The passage that has most of a sentence's words, if it has enough of them."""
-        words = _telling(sentence)
+        words = telling(sentence)
         if not words or not self._passages:
             return None
         shares = [(sum(f" {word} " in text for word in words) / len(words), -number) for number, text in self._passages]
@@ -139,13 +139,9 @@ class Citer:
 
 def support(text: str, passages: Iterable[str]) -> float | None:
     """The share of a text's telling words that are in the passages; None where it has none."""
-    words = _telling(text)
+    words = telling(text)
     there = " ".join(f" {searchable(passage)} " for passage in passages)
     return sum(f" {word} " in there for word in words) / len(words) if words else None
-
-
-def _telling(text: str) -> set[str]:
-    return {term for term in terms(text) if term not in stop_words()}
 
 
 def where(passage: Passage) -> str:

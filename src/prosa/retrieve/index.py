@@ -1,8 +1,9 @@
 """``update_index``: a folder in, an index of it out; what has not changed since the last time is not read again."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from prosa.core.errors import UserError
 from prosa.core.files import MANIFEST
 from prosa.core.language import tr
 from prosa.core.lock import locked
-from prosa.core.progress import progress
+from prosa.core.progress import progress, say
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.files import FORMATS, find_files
 from prosa.corpus.problems import Problems
+from prosa.retrieve.nearest import build_graph
 from prosa.retrieve.reading import Limits
 from prosa.retrieve.store import (
     LOCK,
@@ -69,6 +71,7 @@ def update_index(
     text_field: str = "text",
     embedder: Embedder | None = None,
     force: bool = False,
+    wait: bool = False,
     limits: Limits | None = None,
 ) -> Indexed:
     """Bring the index ``out`` of ``folder`` up to date, or make it. Nothing but ``out`` is written to.
@@ -77,11 +80,13 @@ def update_index(
         text_field: the field of JSONL and Parquet files that holds the text.
         embedder: makes the vectors; None: there are none, and only words are searched.
         force: make it anew, whatever it was an index of.
+        wait: until another process that is changing it has done so, else that is an error.
         limits: of each file.
 
     Raises:
-        UserError: ``folder`` is none or holds nothing to read, ``out`` is taken by something else or by another
-            process, or is an index of another folder or with another model's vectors.
+        UserError: ``folder`` is none, ``out`` is taken by something else or by another process, or is an index of
+            another folder or with another model's vectors; or there is nothing to read (any more: then the index is
+            empty now).
     """
     if not folder.is_dir():
         raise UserError(
@@ -89,7 +94,7 @@ def update_index(
             tr("Give the folder that holds your documents.", "Dê a pasta que tem os seus documentos."),
         )
     wanted = Manifest(str(folder.resolve()), text_field, embedder.to_json() if embedder else None)
-    with _held(out):
+    with _held(out, wait):
         before = read_manifest(out) if is_index(out) and not force else None
         if before is not None:
             _check_same(out, before, wanted)
@@ -97,7 +102,7 @@ def update_index(
 
 
 @contextmanager
-def _held(out: Path) -> Iterator[None]:
+def _held(out: Path, wait: bool) -> Iterator[None]:
     """``out`` as a folder that is an index or empty, and no other process changes meanwhile."""
     if out.exists() and not out.is_dir():
         raise UserError(tr(f"{out} is a file, not a folder.", f"{out} é um arquivo, não uma pasta."))
@@ -108,12 +113,19 @@ def _held(out: Path) -> Iterator[None]:
                 tr(f"{out} holds files that are no index.", f"{out} contém arquivos que não são um índice."),
                 tr("Choose another --out.", "Escolha outro --out."),
             )
-        with locked(out / LOCK) as mine:
-            if not mine:
-                raise UserError(
-                    tr(f"another process is changing the index {out}.", f"outro processo está mudando o índice {out}."),
-                    tr("Wait until it is done.", "Espere que ele termine."),
+        with ExitStack() as held:
+            told = False
+            while not held.enter_context(locked(out / LOCK)):
+                another = tr(
+                    f"another process is changing the index {out}.", f"outro processo está mudando o índice {out}."
                 )
+                if not wait:
+                    raise UserError(another, tr("Wait until it is done.", "Espere que ele termine."))
+                if not told:
+                    say(another + tr(" Waiting until it is done …", " Esperando que ele termine …"))
+                told = True
+                held.close()
+                time.sleep(0.2)
             yield
     except OSError as error:
         raise UserError(
@@ -162,7 +174,14 @@ def _update(
     folder: Path, out: Path, before: Manifest | None, wanted: Manifest, embedder: Embedder | None, limits: Limits
 ) -> Indexed:
     done = Indexed(out, wanted.folder, model=wanted.model)
-    files = _files(folder, out, done.problems)
+    nothing: UserError | None = None
+    files: dict[str, Path] = {}
+    try:
+        files = _files(folder, out, done.problems)
+    except UserError as error:
+        if before is None:
+            raise
+        nothing = error
     states = {name: _state(path) for name, path in files.items()}
     known = _known(out, before)
     gone = [name for name in known if name not in files]
@@ -172,24 +191,45 @@ def _update(
     clean(out, keep=before.files if before else ())
     if before is not None and not (new or gone):
         done.passages, done.documents = before.passages, before.documents
-        return done
-    manifest = replace(wanted, number=before.number + 1 if before else 1)
+    else:
+        manifest = replace(wanted, number=before.number + 1 if before else 1)
+        todo = {name: (files[name], states[name]) for name in new}
+        _write(out, before, manifest, (*gone, *(name for name in new if name in known)), todo, embedder, limits, done)
+        manifest.passages, manifest.documents = done.passages, done.documents
+        if before is not None or done.passages:
+            write_manifest(out, manifest)
+        else:
+            clean(out, keep=())
+    done.problems.sort()
+    if not done.passages:
+        raise nothing or _nothing(folder, done)
+    return done
+
+
+def _write(
+    out: Path,
+    before: Manifest | None,
+    manifest: Manifest,
+    old: Sequence[str],
+    new: dict[str, tuple[Path, str]],
+    embedder: Embedder | None,
+    limits: Limits,
+    done: Indexed,
+) -> None:
+    """The files that ``manifest`` names: those of ``before`` without the ``old`` documents and with the ``new``."""
     with changing(out / manifest.database, out / before.database if before else None) as store:
         kept = store.ids()
-        for name in (*gone, *(name for name in new if name in known)):
+        for name in old:
             store.remove(name)
-        with FileReader(CorpusConfig(text_field=wanted.text_field), limits) as reader:
-            _read(store, reader, {name: (files[name], states[name]) for name in new}, done)
+        with FileReader(CorpusConfig(text_field=manifest.text_field), limits) as reader:
+            _read(store, reader, new, done)
         done.passages, done.documents = store.counts()
-        if not done.passages:
-            raise _nothing(folder, done)
         if embedder:
-            old = open_vectors(out / before.vectors, embedder.width) if before else None
-            _write_vectors(out / manifest.vectors, store, kept, old, embedder)
-    done.problems.sort()
-    manifest.passages, manifest.documents = done.passages, done.documents
-    write_manifest(out, manifest)
-    return done
+            vectors = open_vectors(out / before.vectors, embedder.width) if before else None
+            _write_vectors(out / manifest.vectors, store, kept, vectors, embedder)
+            graph = out / before.graph if before and before.graph in before.files else None
+            vectors = open_vectors(out / manifest.vectors, embedder.width)
+            build_graph(out / manifest.graph, store.ids(), vectors, graph)
 
 
 def _known(out: Path, before: Manifest | None) -> dict[str, tuple[str, list[str]]]:

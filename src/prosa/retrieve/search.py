@@ -1,7 +1,7 @@
 """Search an index: by words (BM25), by vectors (cosine), or both.
 
     BM25      SQLite's bm25(): Robertson & Zaragoza 2009 with k1 = 1.2, b = .75
-    cosine    every vector with the question's: exact, the file memory-mapped
+    cosine    the vectors nearest to the question's (``nearest``)
     both      reciprocal rank fusion, score = Σ 1 / (60 + rank)          (Cormack, Clarke & Büttcher 2009, SIGIR)
 
 Whether anything relevant was found is told by the question's own words, whichever way was searched:
@@ -13,7 +13,9 @@ the best passage must cover ``RELEVANT`` of the question; how that was chosen: b
 """
 
 import math
-from collections.abc import Sequence
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ import numpy as np
 
 from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
+from prosa.retrieve.nearest import nearest, open_graph
 from prosa.retrieve.passage import Passage
 from prosa.retrieve.store import Manifest, read_manifest, reading
 from prosa.retrieve.terms import asked, searchable
@@ -30,11 +33,12 @@ from prosa.retrieve.vectors import Embedder, Vectors, open_vectors
 
 By = Literal["words", "vectors", "both"]
 
-RELEVANT = 0.5
+RELEVANT = 0.55
 """The least share of a question that a passage must cover to be an answer's."""
 POOL = 50
 """How many passages each way of searching brings to the fusion."""
 RRF = 60
+_TRIES = 3  # to open an index that another process is changing
 _TERMS = 64  # of a question; what comes after them is not searched for
 
 
@@ -43,10 +47,12 @@ class Hit:
     """A passage that was found.
 
     Attributes:
+        id: its number in the index; it stays until its file changes.
         score: of the way it was found by: BM25, cosine or the fused one; greater is better.
         covered: the share of the question that the passage covers.
     """
 
+    id: int
     passage: Passage
     score: float
     covered: float
@@ -58,7 +64,7 @@ class Found:
 
     Attributes:
         terms: the question's terms and their idf.
-        missing: those that no passage has.
+        missing: the words of those that no passage has.
     """
 
     hits: tuple[Hit, ...]
@@ -85,13 +91,29 @@ class Index:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.manifest: Manifest = read_manifest(out)
+        for left in reversed(range(_TRIES)):
+            try:
+                self._begin()
+                return
+            except (UserError, OSError, sqlite3.Error) as error:  # replaced since its manifest was read
+                if not left:
+                    raise error if isinstance(error, UserError) else _unreadable(out, error) from error
+                time.sleep(0.05)
+
+    def _begin(self) -> None:
+        self.manifest: Manifest = read_manifest(self.out)
         self._open = ExitStack()
-        self._store = self._open.enter_context(reading(out / self.manifest.database))
-        self._ids = np.array(self._store.ids(), dtype=np.int64)
-        self._vectors: Vectors | None = None
-        if self.manifest.model is not None:
-            self._vectors = open_vectors(out / self.manifest.vectors, self.manifest.model["width"])
+        with ExitStack() as opened:
+            self._store = opened.enter_context(reading(self.out / self.manifest.database))
+            self._ids = np.array(self._store.ids(), dtype=np.int64)
+            self._vectors: Vectors | None = None
+            self._graph = None
+            if self.manifest.model is not None:
+                width = self.manifest.model["width"]
+                self._vectors = open_vectors(self.out / self.manifest.vectors, width)
+                if self.manifest.graph in self.manifest.files:
+                    self._graph = open_graph(self.out / self.manifest.graph, width)
+            self._open = opened.pop_all()
 
     def __enter__(self) -> "Index":
         return self
@@ -118,10 +140,11 @@ class Index:
         """
         if by not in get_args(By):
             raise unknown(tr("way to search", "modo de busca"), by, get_args(By))
-        words = asked(question)[:_TERMS]
+        words = dict(list(asked(question).items())[:_TERMS])
         if not words:
             raise UserError(tr("the question has no words.", "a pergunta não tem palavras."))
-        idf = {term: self._idf(term) for term in words}
+        counts = {term: self._count(term) for term in words}
+        idf = {term: math.log(1 + (len(self) - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
         rankings = []
         if by in ("words", "both"):
             rankings.append(self._by_words(idf, max(k, POOL)))
@@ -132,9 +155,15 @@ class Index:
         hits = []
         for id, score in ranked[:k]:
             passage = self._store.passage(id)
+            assert passage is not None
             there = _inside(f"{passage.file} {passage.place.heading} {passage.text}", words)
-            hits.append(Hit(passage, score, sum(idf[term] for term in there) / total))
-        return Found(tuple(hits), idf, tuple(term for term in words if not self._count(term)))
+            hits.append(Hit(id, passage, score, sum(idf[term] for term in there) / total))
+        return Found(tuple(hits), idf, tuple(word for term, word in words.items() if not counts[term]))
+
+    def passage(self, id: int) -> tuple[Passage, str, str] | None:
+        """A passage, and the texts before and after it in its document; None where there is none of this id."""
+        found = self._store.passage(id)
+        return None if found is None else (found, *self._store.around(id))
 
     def _own(self, embedder: Embedder | None) -> Embedder:
         if self.manifest.model is None or embedder is None:
@@ -165,11 +194,7 @@ class Index:
         ).fetchone()
         return int(n)
 
-    def _idf(self, term: str) -> float:
-        n = self._count(term)
-        return math.log(1 + (len(self) - n + 0.5) / (n + 0.5))
-
-    def _by_words(self, terms: Sequence[str], n: int) -> list[tuple[int, float]]:
+    def _by_words(self, terms: Iterable[str], n: int) -> list[tuple[int, float]]:
         rows = self._store.connection.execute(
             "SELECT rowid, -bm25(words) AS score FROM words WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?",
             [" OR ".join(map(_quoted, terms)), n],
@@ -178,9 +203,11 @@ class Index:
 
     def _by_vectors(self, question: str, n: int, embedder: Embedder) -> list[tuple[int, float]]:
         assert self._vectors is not None
-        cosines = self._vectors @ embedder.vectors([question])[0]
-        best = np.argsort(-cosines, kind="stable")[:n]
-        return [(int(self._ids[row]), float(cosines[row])) for row in best]
+        return nearest(embedder.vectors([question])[0], n, self._ids, self._vectors, self._graph)
+
+
+def _unreadable(out: Path, error: Exception) -> UserError:
+    return UserError(tr(f"cannot read {out}: {error}", f"não consigo ler {out}: {error}"))
 
 
 def fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
@@ -197,7 +224,7 @@ def coverage(text: str, idf: dict[str, float]) -> float:
     return sum(idf[term] for term in _inside(text, idf)) / sum(idf.values())
 
 
-def _inside(text: str, terms: Sequence[str] | dict[str, float]) -> list[str]:
+def _inside(text: str, terms: Iterable[str]) -> list[str]:
     there = f" {searchable(text)} "
     return [term for term in terms if f" {term} " in there]
 

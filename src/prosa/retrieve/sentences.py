@@ -6,11 +6,11 @@ from collections.abc import Iterator
 # possessive, and from the first point of several only: a line of a million points takes no longer than its length
 _END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s++["'“‘«(\[–—-]*+\w)|\n[^\S\n]*+\n""")
 _BEFORE = re.compile(r"([^\s(\[“\"']+)$")
-_ABBREVIATIONS = frozenset(
-    """art arts al alín av c cap caps cf cel cia col dep dr dra drs ed eng ex exa exmo exma fl fls fig figs gen h i.e e.g
-    inc incs ilmo ilma jr jan fev mar abr mai jun jul ago set out nov dez lt ltda max min mr mrs ms n nº no nos núm obs
-    op p pp pg pág págs par prof profa profs p.ex r ref s.a sec séc seç sr sra srs sras srta st ss tel tít v vol vols vs""".split()
-)
+_ABBREVIATED = """art arts al alín av c cap caps cf cel cia col dep dr dra drs ed eng ex exa exmo exma fl fls fig figs
+gen h i.e e.g inc incs ilmo ilma jr jan fev mar abr mai jun jul ago set out nov dez lt ltda max min mr mrs ms
+n nº no nos núm obs op p pp pg pág págs par prof profa profs p.ex r ref s.a sec séc seç sr sra srs sras
+srta st ss tel tít v vol vols vs"""
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ deleted by the next change.
     passages  text and place; the id of a later passage is the greater
     words     FTS5 without the text: title (file name, headings) and body, both as ``terms.searchable`` gives them
     vectors   float32, a row a passage, in the order of their ids
+    graph     of the vectors, where there are many (``nearest``)
 """
 
 import json
@@ -73,6 +74,11 @@ class Manifest:
         """The name of the file of vectors."""
         return f"vectors-{self.number}.f32"
 
+    @property
+    def graph(self) -> str:
+        """The name of the graph of the vectors; a small index has none."""
+        return f"vectors-{self.number}.usearch"
+
 
 def is_index(out: Path) -> bool:
     """Whether a folder holds an index, whole or not."""
@@ -118,7 +124,9 @@ def read_manifest(out: Path) -> Manifest:
 
 def write_manifest(out: Path, manifest: Manifest) -> None:
     """Make the files that ``manifest`` names the index, and delete those of the one before."""
-    names = [manifest.database, *([manifest.vectors] if manifest.model else [])]
+    names = [manifest.database]
+    if manifest.model:
+        names += [name for name in (manifest.vectors, manifest.graph) if (out / name).exists()]
     for name in names:
         with (out / name).open("rb+") as file:
             os.fsync(file.fileno())
@@ -129,7 +137,7 @@ def write_manifest(out: Path, manifest: Manifest) -> None:
 
 def clean(out: Path, keep: Iterable[str]) -> None:
     """Delete the files of earlier changes, and of those that never came to their end."""
-    for pattern in ("passages-*.sqlite*", "vectors-*.f32"):
+    for pattern in ("passages-*.sqlite*", "vectors-*.f32", "vectors-*.usearch"):
         for path in out.glob(pattern):
             if path.name not in keep:
                 path.unlink(missing_ok=True)
@@ -201,18 +209,31 @@ class Store:
         ):
             yield f"{heading}\n{text}" if heading and not text.lstrip("# ").startswith(heading) else text
 
-    def passage(self, id: int) -> Passage:
-        """The passage of an id."""
-        path, text, *place = self.connection.execute(
+    def passage(self, id: int) -> Passage | None:
+        """The passage of an id, None where there is none."""
+        row = self.connection.execute(
             "SELECT path, text, heading, page, last_page, line, last_line, record, part "
             "FROM passages JOIN files ON file = files.id WHERE passages.id = ?",
             [id],
         ).fetchone()
-        return Passage(text, Place(*place), path)
+        return None if row is None else Passage(row[1], Place(*row[2:]), row[0])
+
+    def around(self, id: int) -> tuple[str, str]:
+        """The texts before and after a passage in its document; empty where it is the first or the last."""
+        found = []
+        for other in (id - 1, id + 1):
+            row = self.connection.execute(
+                "SELECT other.text FROM passages AS this JOIN passages AS other "
+                "ON other.file = this.file AND other.record = this.record WHERE this.id = ? AND other.id = ?",
+                [id, other],
+            ).fetchone()
+            found.append("" if row is None else row[0])
+        return found[0], found[1]
 
     def counts(self) -> tuple[int, int]:
         """How many passages there are, and of how many files."""
-        return tuple(self.connection.execute("SELECT count(*), count(DISTINCT file) FROM passages").fetchone())  # type: ignore[return-value]
+        passages, files = self.connection.execute("SELECT count(*), count(DISTINCT file) FROM passages").fetchone()
+        return passages, files
 
 
 def _words(path: str, heading: str, text: str) -> tuple[str, str]:
@@ -236,6 +257,7 @@ def changing(path: Path, before: Path | None) -> Iterator[Store]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Store]:
-    """A SQLite file that nobody changes any more."""
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+    """A SQLite file that nobody changes any more. Any thread may use it, one at a time."""
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as connection:
         yield Store(connection)

@@ -1,4 +1,4 @@
-"""Words as the search compares them: accents and case folded, a word that a line end cuts joined again.
+"""Words as the search compares them: accents and case folded, stemmed, a word that a line end cuts joined again.
 
 SQLite's own tokenizer (unicode61, remove_diacritics 2) folds once more, which changes nothing. A number keeps its
 points and commas together: 1.250,00 is found as the phrase ``1 250 00``.
@@ -7,6 +7,8 @@ points and commas together: 1.250,00 is found as the phrase ``1 250 00``.
 import re
 import unicodedata
 from functools import cache
+
+from prosa.retrieve.stem import stem
 
 _CUT = re.compile(r"(?<=[^\W\d_])-\n\s*(?=[^\W\d_])")
 _WORD = re.compile(r"\d+(?:[.,:/-]\d+)+|[^\W_]+")
@@ -36,12 +38,16 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text, folded, in order; a number with points and commas is one, its parts parted by spaces."""
-    return [_term(word) for word in _WORD.findall(fold(_CUT.sub("", text)))]
+    """The words of a text, folded and stemmed, in order; a number with points is one, its parts parted by spaces."""
+    return [_term(word) for word in _words(text)]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(fold(_CUT.sub("", text)))
 
 
 def _term(word: str) -> str:
-    return " ".join(re.findall(r"\w+", word)) if word[0].isdigit() else word
+    return " ".join(re.findall(r"\w+", word)) if word[0].isdigit() else stem(word)
 
 
 def searchable(text: str) -> str:
@@ -50,12 +56,19 @@ def searchable(text: str) -> str:
 
 
 @cache
-def stop_words() -> frozenset[str]:
-    """Words that say nothing of what a question asks for, Portuguese and English."""
+def _stop_words() -> frozenset[str]:
     return frozenset(fold(word) for word in f"{_PT} {_EN}".split())
 
 
-def asked(question: str) -> list[str]:
-    """The distinct terms of a question that tell what it asks for; all, where only such words are left out."""
-    all_ = list(dict.fromkeys(terms(question)))
-    return [term for term in all_ if term not in stop_words()] or all_
+def telling(text: str) -> dict[str, str]:
+    """The distinct terms of a text that say what it is of, each with the word that it is the term of."""
+    found: dict[str, str] = {}
+    for word in _words(text):
+        if word not in _stop_words():
+            found.setdefault(_term(word), word)
+    return found
+
+
+def asked(question: str) -> dict[str, str]:
+    """The terms of a question that tell what it asks for; all, where it has none that tells."""
+    return telling(question) or {_term(word): word for word in _words(question)}

@@ -86,11 +86,12 @@ class FileReader:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
+        process, self._process = self._process, None
+        if process is not None:
             self._connection.close()
-            self._process.kill()
-            self._process.join()
-            self._process = None
+            if process.pid is not None:  # else it did not start
+                process.kill()
+                process.join()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")  # without this process's memory, and what is open in it
@@ -104,7 +105,7 @@ class FileReader:
             if not self._connection.poll(_STARTING):
                 raise EOFError
             self._connection.recv_bytes()
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, RuntimeError) as error:
             self.close()
             raise UserError(
                 tr("the process that reads files did not start.", "o processo que lê os arquivos não iniciou."),

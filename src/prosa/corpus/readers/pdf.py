@@ -1,7 +1,7 @@
 """``.pdf``: the text of the pages in order, by ``pypdf``. A scanned PDF has none: it is a problem that says so."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from prosa.core.language import tr
@@ -31,7 +31,7 @@ def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]
             yield Raw(piece, task.source if n == 1 else f"{task.source}#{n}", task.format)
 
 
-def pages(task: Task, problems: Problems) -> Iterator[tuple[int, str]]:
+def pages(task: Task, problems: Problems) -> Generator[tuple[int, str]]:
     """(number from 1, text) of each page that has text; a page or file that cannot be read is a problem.
 
     Raises:
