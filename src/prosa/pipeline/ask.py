@@ -197,11 +197,18 @@ def _tell(done: "Indexed") -> None:
             f"{number(done.documents)} documentos, {number(done.passages)} trechos em {done.out}",
         )
     )
-    for file, why in done.problems[:10]:
+    named = done.problems[:10] if done.read else []  # they were told when the files were read
+    for file, why in named:
         warn(f"{file}: {why}")
-    if len(done.problems) > 10:
-        more = number(len(done.problems) - 10)
-        warn(tr(f"other problems: {more} (prosa index names them)", f"outros problemas: {more} (prosa index os diz)"))
+    if len(done.problems) > len(named):
+        more = number(len(done.problems) - len(named))
+        again = f"prosa index {done.folder} --out …"
+        warn(
+            tr(
+                f"{'other ' if named else ''}problems: {more} ({again} names them)",
+                f"{'outros ' if named else ''}problemas: {more} ({again} os diz)",
+            )
+        )
 
 
 def _with_model(

@@ -37,10 +37,11 @@ class Quote:
 
 
 def quotes(found: Found, most: int = QUOTED) -> list[Quote]:
-    """The sentences of the hits that cover most of the question, best first; of equals those of the better hit."""
+    """The sentences of relevant hits that cover most of the question, best first; of equals those of the better hit."""
     scored = [
         (-coverage(hit.passage.text[start:end], found.terms), number, start, hit.passage.text[start:end])
         for number, hit in enumerate(found.hits, 1)
+        if hit.relevant
         for start, end in sentences(hit.passage.text, _after_heading(hit.passage))
     ]
     return [Quote(number, text) for covered, number, _, text in sorted(scored)[:most] if covered]
@@ -78,7 +79,7 @@ def fitting(
     taken: list[tuple[int, str]] = []
     ids = encoder.prompt(messages(question, taken, mode))
     for number, hit in enumerate(found.hits, 1):
-        alone = quotes(Found((hit,), found.terms, ()), most=1)
+        alone = quotes(Found((hit,), found.terms, ()), most=1)  # none of what is not relevant
         for text in (hit.passage.text, *(quote.text for quote in alone)):
             more = encoder.prompt(messages(question, [*taken, (number, text)], mode))
             if len(more) <= room:

@@ -33,7 +33,7 @@ from prosa.retrieve.vectors import Embedder, Vectors, open_vectors
 
 By = Literal["words", "vectors", "both"]
 
-RELEVANT = 0.55
+RELEVANT = 0.65
 """The least share of a question that a passage must cover to be an answer's."""
 POOL = 50
 """How many passages each way of searching brings to the fusion."""
@@ -57,6 +57,11 @@ class Hit:
     score: float
     covered: float
 
+    @property
+    def relevant(self) -> bool:
+        """Whether it covers enough of the question to be an answer's."""
+        return self.covered >= RELEVANT
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -79,7 +84,7 @@ class Found:
     @property
     def relevant(self) -> bool:
         """Whether there is an answer in the hits."""
-        return self.covered >= RELEVANT
+        return any(hit.relevant for hit in self.hits)
 
 
 class Index:

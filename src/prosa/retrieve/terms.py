@@ -20,9 +20,9 @@ onde aonde quem qual quais quanto quanta quantos quantas cujo cuja cujos cujas e
 você vocês me te lhe lhes nos vos meu minha meus minhas teu tua seu sua seus suas nosso nossa nossos nossas
 este esta estes estas esse essa esses essas isto isso aquele aquela aqueles aquelas aquilo deste desta destes
 destas desse dessa desses dessas disso disto neste nesta nesse nessa nisso daquele daquela é são era eram foi
-foram ser sendo sido será serão seria seriam está estão estava estar há havia houve haver tem têm tinha ter
-não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali pode podem poderá deve
-devem diga me fale explique quero saber favor"""
+foram ser sendo sido será serão seria seriam está estão estava estar há havia houve haver tem têm tinha ter tenho temos
+não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali pode podem poderá posso podemos deve
+devem devo diga me fale explique quero saber favor"""
 _EN = """a an the of in on at to from by with without about between into over under and or but nor if because as than
 that this these those there here it its he she they them their his her we us our you your i my me who whom
 whose which what when where why how many much is are was were be been being am do does did doing have has had
