@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ class Asked:
 
     Attributes:
         quotes: sentences of the documents.
-        text: what the model wrote, with marks; None where it was not asked.
+        text: what the model wrote, with marks; from documents alone, only what they support; None: it was not asked.
+        left_out: how many of its sentences they do not support, and were left out.
         read: the numbers of the passages that it had read.
         support: the share of its telling words that those passages have.
     """
@@ -46,6 +47,7 @@ class Asked:
     index: Path
     model: Path
     text: str | None = None
+    left_out: int = 0
     read: tuple[int, ...] = ()
     support: float | None = None
 
@@ -59,6 +61,7 @@ class Asked:
             "missing": list(self.found.missing),
             "quotes": [{"passage": quote.number, "text": quote.text} for quote in self.quotes],
             "model_text": self.text,
+            "model_left_out": self.left_out,
             "model_read": list(self.read),
             "model_support": None if self.support is None else round(self.support, 4),
             "passages": [plain_hit(n, hit) for n, hit in enumerate(self.found.hits, 1)],
@@ -84,7 +87,8 @@ def ask(
 ) -> Asked:
     """Answer a question from your own documents: sentences quoted from them, what the model writes, the passages.
 
-    The quotes are exact. The model's text is its own, and marked so: check it against the passages.
+    The quotes are exact. The model's text is its own, and marked so: check it against the passages. From documents
+    alone, its sentences whose words no passage has are left out.
 
     Args:
         model: A run (its newest model), run:stage, or a model folder.
@@ -248,25 +252,16 @@ def _with_model(
     pieces = []
     if screen is not None:
         screen.model(taken)
-    for piece in _written(engine, encoder, ids, Sampling(temperature, seed=seed), max_tokens, Citer(taken)):
+    citer = Citer(taken, only=asked.mode == "documents")
+    for piece in _written(engine, encoder, ids, Sampling(temperature, seed=seed), max_tokens, citer):
         pieces.append(piece)
         if screen is not None:
             screen.text(piece)
     text = "".join(pieces).strip()
     shared = support(text, (passage for _, passage in taken)) if taken else None
     if screen is not None:
-        screen.end(text, shared)
-    return Asked(
-        asked.question,
-        asked.mode,
-        asked.found,
-        asked.quotes,
-        asked.index,
-        asked.model,
-        text,
-        tuple(n for n, _ in taken),
-        shared,
-    )
+        screen.end(text, shared, citer.left_out)
+    return replace(asked, text=text, left_out=citer.left_out, read=tuple(n for n, _ in taken), support=shared)
 
 
 def _written(

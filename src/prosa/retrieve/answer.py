@@ -94,10 +94,16 @@ class Citer:
 
     Args:
         passages: those that the model read, with their numbers.
+        only: leave out the sentences that get no mark.
+
+    Attributes:
+        left_out: how many were left out.
     """
 
-    def __init__(self, passages: Iterable[tuple[int, str]]) -> None:
+    def __init__(self, passages: Iterable[tuple[int, str]], *, only: bool = False) -> None:
         self._passages = [(number, f" {searchable(text)} ") for number, text in passages]
+        self._only = only
+        self.left_out = 0
         self._held = ""  # not given out yet
         self._sentence = ""  # given out since the last sentence ended
 
@@ -108,6 +114,8 @@ class Citer:
         while end := _SENTENCE_END.search(self._held):
             out += self._ended(self._held[: end.end()].rstrip("\n")) + "\n" * self._held[: end.end()].count("\n")
             self._held = self._held[end.end() :]
+        if self._only:
+            return out
         maybe = _MAYBE_MARK.search(self._held)
         at = maybe.start() if maybe else len(self._held)
         if at and self._held[at - 1] in ".!?…\"'”’»)":  # the sentence may have ended here: its mark comes first
@@ -126,7 +134,12 @@ class Citer:
     def _ended(self, text: str) -> str:
         sentence, self._sentence = self._sentence + text, ""
         number = self._source(sentence)
-        return text if number is None else f"{text} [{number}]"
+        if number is not None:
+            return f"{text} [{number}]"
+        if self._only:
+            self.left_out += bool(sentence.strip())
+            return ""
+        return text
 
     def _source(self, sentence: str) -> int | None:
         """The passage that has most of a sentence's words, if it has enough of them."""

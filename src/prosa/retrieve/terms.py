@@ -21,8 +21,8 @@ você vocês me te lhe lhes nos vos meu minha meus minhas teu tua seu sua seus s
 este esta estes estas esse essa esses essas isto isso aquele aquela aqueles aquelas aquilo deste desta destes
 destas desse dessa desses dessas disso disto neste nesta nesse nessa nisso daquele daquela é são era eram foi
 foram ser sendo sido será serão seria seriam está estão estava estar há havia houve haver tem têm tinha ter tenho temos
-não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali pode podem poderá posso podemos deve
-devem devo diga me fale explique quero saber favor"""
+não sim já ainda também só mais menos muito muita muitos muitas pouco tão lá aqui ali pode podem poderá posso podemos
+deve devem devo diga me fale explique quero saber favor"""
 _EN = """a an the of in on at to from by with without about between into over under and or but nor if because as than
 that this these those there here it its he she they them their his her we us our you your i my me who whom
 whose which what when where why how many much is are was were be been being am do does did doing have has had
@@ -70,5 +70,7 @@ def telling(text: str) -> dict[str, str]:
 
 
 def asked(question: str) -> dict[str, str]:
-    """The terms of a question that tell what it asks for; all, where it has none that tells."""
-    return telling(question) or {_term(word): word for word in _words(question)}
+    """The terms of a question that tell what it asks for, each with its word; all, where it has none that tells."""
+    written = {fold(word): word for word in _WORD.findall(question)}
+    found = telling(question) or {_term(word): word for word in _words(question)}
+    return {term: written.get(word, word) for term, word in found.items()}

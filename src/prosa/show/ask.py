@@ -65,12 +65,20 @@ class AskScreen:
         self._out.file.write(piece.translate(CONTROLS))
         self._out.file.flush()
 
-    def end(self, text: str, support: float | None) -> None:
+    def end(self, text: str, support: float | None, left_out: int) -> None:
         """The model's text is whole."""
-        self._out.file.write("\n")
-        if not text:
+        if text:
+            self._out.file.write("\n")
+        if left_out:
+            self._dim(
+                tr(
+                    f"[sentences left out, since no passage has their words: {left_out}]",
+                    f"[frases omitidas, porque nenhum trecho tem as suas palavras: {left_out}]",
+                )
+            )
+        if not text and not left_out:
             self._dim(tr("[it wrote nothing]", "[não escreveu nada]"))
-        elif support is not None:
+        elif text and support is not None:
             share = percent(support)
             self._dim(
                 tr(
