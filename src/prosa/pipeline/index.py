@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prosa.retrieve.index import Indexed, update_index
+
 if TYPE_CHECKING:
-    from prosa.retrieve.index import Indexed
     from prosa.retrieve.vectors import Embedder
 
 
@@ -15,7 +16,7 @@ def index(
     model: str | None = None,
     text_field: str = "text",
     force: bool = False,
-) -> "Indexed":
+) -> Indexed:
     """Index a folder of documents, or bring its index up to date: only files that changed are read again.
 
     Args:
@@ -28,8 +29,6 @@ def index(
     Raises:
         UserError: nothing to read, a place that is taken, or another folder's or model's index.
     """
-    from prosa.retrieve.index import update_index
-
     embedder = load_embedder(model) if model is not None else None
     return update_index(folder, out, text_field=text_field, embedder=embedder, force=force)
 

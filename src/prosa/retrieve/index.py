@@ -95,10 +95,18 @@ def update_index(
         )
     wanted = Manifest(str(folder.resolve()), text_field, embedder.to_json() if embedder else None)
     with _held(out, wait):
-        before = read_manifest(out) if is_index(out) and not force else None
-        if before is not None:
-            _check_same(out, before, wanted)
-        return _update(folder, out, before, wanted, embedder, limits or Limits())
+        try:
+            there = read_manifest(out) if is_index(out) else None
+        except UserError:
+            if not force:
+                raise
+            there = None
+        if there is not None:
+            wanted.number = there.number
+            if not force:
+                _check_same(out, there, wanted)
+        clean(out, keep=there.files if there else ())
+        return _update(folder, out, None if force else there, wanted, embedder, limits or Limits())
 
 
 @contextmanager
@@ -188,18 +196,18 @@ def _update(
     new = [name for name in files if name not in known or known[name][0] != states[name]]
     done.read, done.deleted, done.unchanged = len(new), len(gone), len(files) - len(new)
     done.problems += [(name, why) for name in files.keys() - set(new) for why in known[name][1]]
-    clean(out, keep=before.files if before else ())
     if before is not None and not (new or gone):
         done.passages, done.documents = before.passages, before.documents
     else:
-        manifest = replace(wanted, number=before.number + 1 if before else 1)
+        manifest = replace(wanted, number=wanted.number + 1)
         todo = {name: (files[name], states[name]) for name in new}
         _write(out, before, manifest, (*gone, *(name for name in new if name in known)), todo, embedder, limits, done)
         manifest.passages, manifest.documents = done.passages, done.documents
         if before is not None or done.passages:
             write_manifest(out, manifest)
         else:
-            clean(out, keep=())
+            (out / manifest.database).unlink()
+            (out / manifest.vectors).unlink(missing_ok=True)
     done.problems.sort()
     if not done.passages:
         raise nothing or _nothing(folder, done)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from prosa.core.language import number, tr
 from prosa.retrieve.answer import Quote, where
+from prosa.retrieve.index import Indexed
 from prosa.retrieve.search import Found
 from prosa.show.console import new_console
 from prosa.show.markup import CONTROLS
@@ -98,11 +99,8 @@ class AskScreen:
         self._err.print(Text(text.translate(CONTROLS), style="dim"), soft_wrap=True)
 
 
-def show_indexed(done: object) -> None:
+def show_indexed(done: Indexed) -> None:
     """What an index holds, and what could not be read."""
-    from prosa.retrieve.index import Indexed
-
-    assert isinstance(done, Indexed)
     console = new_console()
     read, unchanged, deleted = map(number, (done.read, done.unchanged, done.deleted))
     passages, documents = number(done.passages), number(done.documents)
