@@ -269,6 +269,13 @@ def _files(folder: Path, out: Path, told: list[tuple[str, str]]) -> dict[str, Pa
         else:
             found[name] = path
     told += [(_name(Path(problem.source), folder), problem.why) for problem in problems.named]
+    for root, folders, _ in os.walk(folder):
+        links = [Path(root) / name for name in folders if not name.startswith(".")]
+        told += [
+            (_name(path, folder), tr("a link to a folder, not followed", "um link para uma pasta, que não é seguido"))
+            for path in links
+            if path.is_symlink()
+        ]
     if problems.count > len(problems.named):
         more = problems.count - len(problems.named)
         told.append(("…", tr(f"other problems: {more}", f"outros problemas: {more}")))

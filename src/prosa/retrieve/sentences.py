@@ -18,14 +18,16 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[tup
     end = len(text) if end is None else end
     at = start
     for mark in _END.finditer(text, start, end):
-        if text[mark.start()] == "." and _no_end(text, at, mark.start(), mark.end()):
+        if text[mark.start()] == "." and _short(text, at, mark.start()):
+            continue
+        if text[mark.start()] != "\n" and text[mark.end() : mark.end() + 8].lstrip()[:1].islower():  # “Vá!” disse ele
             continue
         yield from _trimmed(text, at, mark.end())
         at = mark.end()
     yield from _trimmed(text, at, end)
 
 
-def _no_end(text: str, start: int, point: int, end: int) -> bool:
+def _short(text: str, start: int, point: int) -> bool:
     """Whether the point belongs to an abbreviation, an initial or a number: ``art. 5``, ``J. Silva``, ``1. Objeto``."""
     before = _BEFORE.search(text, max(start, point - 20), point)
     if before is None:
@@ -34,10 +36,7 @@ def _no_end(text: str, start: int, point: int, end: int) -> bool:
     alone = not text[start : before.start()].strip()
     if word in _ABBREVIATIONS or (len(before[1]) == 1 and before[1].isupper()):
         return True
-    if alone and re.fullmatch(r"[\d.]+|[ivxlc]+", word):
-        return True
-    following = text[end : end + 8].lstrip()
-    return following[:1].islower()
+    return alone and bool(re.fullmatch(r"[\d.]+|[ivxlc]+", word))
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

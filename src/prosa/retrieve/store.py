@@ -248,6 +248,7 @@ def changing(path: Path, before: Path | None) -> Iterator[Store]:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")  # write_manifest syncs it as a whole
         connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA secure_delete = ON")  # the text of a deleted document leaves the file too
         if before is None:
             connection.executescript(_SCHEMA)
         connection.execute("BEGIN")
