@@ -23,8 +23,8 @@ QUOTED = 2
 SUPPORTED = 0.6
 """The share of a sentence's words that a passage must have for its mark."""
 
-_MARK = re.compile(r"\s*\[\d{1,3}\]")
-_MAYBE_MARK = re.compile(r"\s*(?:\[\d{0,3})?\Z")  # what may become one
+_MARK = re.compile(r"[^\S\n]*\[\d{1,3}\]")
+_MAYBE_MARK = re.compile(r"[^\S\n]*(?:\[\d{0,3})?\Z")  # what may become one
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)]*(?=\s)|\n")
 
 
@@ -109,7 +109,10 @@ class Citer:
 
     def push(self, text: str) -> str:
         """What is sure of the text so far."""
-        self._held = _MARK.sub("", self._held + text)
+        return "".join(map(self._next, text))  # by characters, so that the pieces do not matter
+
+    def _next(self, character: str) -> str:
+        self._held = _MARK.sub("", self._held + character)
         out = ""
         while end := _SENTENCE_END.search(self._held):
             out += self._ended(self._held[: end.end()].rstrip("\n")) + "\n" * self._held[: end.end()].count("\n")
