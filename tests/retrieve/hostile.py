@@ -95,7 +95,8 @@ def _html_entities(_: random.Random, outside: Outside) -> tuple[str, bytes]:
     return ".html", (
         f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY l0 "ha">{laughs}<!ENTITY x SYSTEM "file://{outside.secret}">'
         f'<!ENTITY h SYSTEM "{outside.url}"><!ENTITY % p SYSTEM "{outside.url}">%p;]>'
-        f'<html xmlns:xi="http://www.w3.org/2001/XInclude"><body><xi:include href="file://{outside.secret}" parse="text"/>'
+        f'<html xmlns:xi="http://www.w3.org/2001/XInclude"><body>'
+        f'<xi:include href="file://{outside.secret}" parse="text"/>'
         f"<article><p>{_TEXT}&x;&h;&l9;</p></article></body></html>"
     ).encode()
 
@@ -103,7 +104,8 @@ def _html_entities(_: random.Random, outside: Outside) -> tuple[str, bytes]:
 def _html_fetches(_: random.Random, outside: Outside) -> tuple[str, bytes]:
     return ".htm", (
         f'<html><head><base href="{outside.url}"><meta http-equiv="refresh" content="0;url={outside.url}">'
-        f'<link rel="stylesheet" href="{outside.url}"><script src="{outside.url}">fetch("{outside.url}")</script></head>'
+        f'<link rel="stylesheet" href="{outside.url}">'
+        f'<script src="{outside.url}">fetch("{outside.url}")</script></head>'
         f'<body><iframe src="{outside.url}"></iframe><img src="{outside.url}"><img src="file://{outside.secret}">'
         f'<object data="{outside.url}"></object><p>{_TEXT}</p></body></html>'
     ).encode()

@@ -88,7 +88,7 @@ def test_a_folder_that_is_emptied_empties_its_index_and_that_is_told(docs, tmp_p
         if path.is_file():
             path.unlink()
     for _ in range(2):
-        with pytest.raises(UserError, match="no text found in .* it is empty"):
+        with pytest.raises(UserError, match=r"no text found in .* it is empty"):
             update_index(docs, out)
         with Index(out) as index:
             assert len(index) == 0
@@ -164,7 +164,7 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(docs, tmp_path):
 def test_nothing_to_read_leaves_no_index(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "mau.pdf").write_bytes(b"%PDF-1.4 broken")
-    with pytest.raises(UserError, match="no text could be read from .*mau.pdf: broken PDF"):
+    with pytest.raises(UserError, match=r"no text could be read from .*mau.pdf: broken PDF"):
         update_index(tmp_path / "docs", tmp_path / "index")
     assert [path.name for path in (tmp_path / "index").iterdir()] == [LOCK]
 

@@ -16,6 +16,7 @@ from prosa.pipeline.run import model_folder
 from prosa.retrieve.answer import Citer, Mode, Quote, fitting, plain_hit, quotes, support
 from prosa.retrieve.search import By, Found, Index
 from prosa.retrieve.store import is_index, read_manifest
+from prosa.show.markup import CONTROLS
 
 if TYPE_CHECKING:
     from prosa.generate.engine import Engine
@@ -203,7 +204,7 @@ def _tell(done: "Indexed") -> None:
     )
     named = done.problems[:10] if done.read else []  # they were told when the files were read
     for file, why in named:
-        warn(f"{file}: {why}")
+        warn(f"{file}: {why}".translate(CONTROLS))
     if len(done.problems) > len(named):
         more = number(len(done.problems) - len(named))
         again = f"prosa index {done.folder} --out …"
@@ -248,6 +249,14 @@ def _with_model(
     room = context - min(max_tokens, context // ROOM)
     found = asked.found if asked.found.relevant else Found((), asked.found.terms, asked.found.missing)
     ids, taken = fitting(encoder, asked.question, found, asked.mode, room)
+    if found.hits and not taken and asked.mode == "documents":
+        warn(
+            tr(
+                f"no passage fits the model's context of {context} tokens: the passages alone.",
+                f"nenhum trecho cabe no contexto do modelo, de {context} tokens: só os trechos.",
+            )
+        )
+        return asked
     engine = Engine(network, tokenizer, device=device)
     pieces = []
     if screen is not None:

@@ -155,8 +155,8 @@ class Citer:
 
 
 def support(text: str, passages: Iterable[str]) -> float | None:
-    """The share of a text's telling words that are in the passages; None where it has none."""
-    words = telling(text)
+    """The share of a text's telling words that are in the passages; None where it has none. Marks do not count."""
+    words = telling(_MARK.sub("", text))
     there = " ".join(f" {searchable(passage)} " for passage in passages)
     return sum(f" {word} " in there for word in words) / len(words) if words else None
 
