@@ -25,11 +25,11 @@ class Outside:
 
 
 def write_hostile(folder: Path, number: int, seed: int, outside: Outside) -> None:
-    """``number`` hostile files, some of them links, in ``folder``."""
+    """``number`` hostile files in ``folder``: first a link of each kind."""
     draw = random.Random(seed)
     for n in range(number):
         name = draw.choice(_NAMES).format(n=n)
-        if draw.random() < 0.1:
+        if n < len(_LINKS) or draw.random() < 0.1:
             _LINKS[n % len(_LINKS)](folder / f"{name}.txt", outside)
             continue
         suffix, content = _MAKERS[n % len(_MAKERS)](draw, outside)

@@ -69,7 +69,7 @@ def _check(tmp_path, outside, number: int, seed: int, limits: Limits) -> None:
 
 def test_hostile_files_change_nothing_outside_and_stop_nothing(tmp_path, outside):
     began = time.monotonic()
-    _check(tmp_path, outside, 28, 11, Limits(seconds=3, memory=400_000_000))
+    _check(tmp_path, outside, 37, 11, Limits(seconds=3, memory=400_000_000))
     assert time.monotonic() - began < 100
 
 
