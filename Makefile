@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install demo test test-slow lint clean
+.PHONY: help install demo test test-slow lint vendor clean
 
 help:           ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,6 +30,9 @@ lint: install   ## formatting, types, the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+vendor:         ## fetch again what the web page ships of others' work (needs npm)
+	src/prosa/serve/static/vendor/fetch.sh
 
 clean:          ## remove the environment (runs/ stays)
 	rm -rf .venv

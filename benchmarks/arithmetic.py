@@ -47,7 +47,7 @@ WEIGHTS = {"2D+": 1.5, "2D-": 1.7, "3D+": 1.3, "3D-": 2.5, "4D+": 0.7, "4D-": 0.
 BARE = 0.8  # of the lines of the text: sums alone are the shortest, and most are learnt from them
 LINES = 100  # of a document
 STAGES = ("base", "sft", "reward", "rl")
-POLISHED = ["2D+", "2D-", "3D+", "3D-", "4D+", "4D-"]  # tasks of the reward model and of RL
+JUDGED = ["2D+", "2D-", "3D+", "3D-", "4D+", "4D-"]  # tasks of the reward model
 EXAMS = {"rl": [], "rl tools": ["--tools"], "sft": [], "base": [], "sft tools": ["--tools"]}
 TOOL_SHARE = 0.04  # of the conversations of SFT
 TOOL_LINES = 0.05  # of the lines of the text, about
@@ -55,7 +55,7 @@ SFT = """
     --sft.optimizer muon --sft.lr 4e-3 --sft.embedding-lr 1e-2 --sft.decay-fraction 0.5 --sft.batch-size 16
     --sft.held-out 0.002 --sft.compile False
 """
-RL = "--method grpo --rl.max-tokens 12 --rl.lr 1e-4 --rl.reward-weight 0.05"
+RL = "--method grpo --grpo.unbiased --rl.max-tokens 12 --rl.lr 3e-5 --rl.reward-weight 0.05"
 TEXT_SEED, JUDGED_SEED = 10, 20  # the stages are shown other problems
 REWARD_PROBLEMS = 400  # that the reward model's answers are drawn to, of each task
 
@@ -146,11 +146,11 @@ def shown_texts(text: Path, run: Path, told: TaskData, seed: int) -> Iterator[st
             yield json.loads(line)["text"]
     for conversation in demonstrations(told):
         yield from (m.content or "\n".join(call.text for call in m.calls) for m in conversation.messages)
-    for name in POLISHED:
+    for name in JUDGED:
         for problem in find_task(name).problems("train", seed=100 * seed + JUDGED_SEED, n=REWARD_PROBLEMS):
             yield problem.prompt
     settings = read_yaml(run / "rl" / "config.resolved.yaml")["rl"]
-    prompts = Prompts(task_sources([find_task(name) for name in POLISHED], ("pt-BR",), lambda _: True), seed)
+    prompts = Prompts(task_sources([find_task(name) for name in GPT3], ("pt-BR",), lambda _: True), seed)
     for step in range(settings["steps"]):
         yield from (asked.asked for asked in prompts.at(step, settings["replies"] // settings["group"]))
 
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument(
         "--steps",
         nargs=4,
-        default=["2000", "10000", "150", "60"],
+        default=["2000", "10000", "150", "100"],
         metavar=("BASE", "SFT", "REWARD", "RL"),
         help="of training; every run learns the same, however busy the machine is",
     )
@@ -236,12 +236,12 @@ def stages(asked: argparse.Namespace, text: Path, told: TaskData) -> dict[str, l
     recipe = str(Path(__file__).with_suffix(".yaml"))
     shown = ["--tasks.names", *told.names, "--tasks.weights", *map(str, told.weights)]
     shown += ["--tasks.problems", str(told.problems), "--tasks.tools", "--tasks.tool-share", str(told.tool_share)]
-    judged = ["--tasks.names", *POLISHED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
+    judged = ["--tasks.names", *JUDGED, "--tasks.problems", str(REWARD_PROBLEMS), "--tasks.samples", "8"]
     commands = {
         "base": ["build", str(text), "--recipe", recipe, "--out", run],
         "sft": ["sft", run, *shown, "--tasks.seed", str(told.seed), *SFT.split()],
         "reward": ["reward", run, *judged, "--tasks.seed", str(100 * asked.seed + JUDGED_SEED)],
-        "rl": ["rl", run, "--tasks", *POLISHED, *RL.split()],
+        "rl": ["rl", run, "--tasks", *GPT3, *RL.split()],
     }
     for (stage, command), steps in zip(commands.items(), asked.steps, strict=True):
         part = "train" if stage == "base" else stage

@@ -30,14 +30,19 @@ def test_help_needs_only_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [*COMMANDS, *(f"tokenizer {a}" for a in ("train", "encode", "decode", "show", "compare"))]
+    "command",
+    [
+        *COMMANDS,
+        *(f"tokenizer {a}" for a in ("train", "encode", "decode", "show", "compare")),
+        *(f"keys {a}" for a in ("add", "list", "revoke", "usage", "prices")),
+    ],
 )
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         raise SystemExit(main([*command.split(), "--help"]))
     assert stop.value.code in (0, None)
     text = capsys.readouterr().out
-    if command != "tokenizer":
+    if command not in ("tokenizer", "keys"):
         assert f"  prosa {command} " in text.split("Examples:")[1]
         assert "--json" in text
     assert "{{" not in text

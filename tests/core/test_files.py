@@ -129,7 +129,13 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path):
     (tmp_path / "adapter").mkdir()
-    for name in (".model.safetensors.x1y2.tmp", "adapter/.adapter_config.json.a.tmp", "notes.tmp", ".hidden"):
+    for name in (
+        ".model.safetensors.x1y2.tmp",
+        "adapter/.adapter_config.json.a.tmp",
+        ".tmpCMg6W1",
+        "notes.tmp",
+        ".hidden",
+    ):
         (tmp_path / name).write_text("x", encoding="utf-8")
     files.remove_half_written(tmp_path)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""The three forms of conversations, and what is refused, line by line."""
+"""The forms of conversations, and what is refused, line by line."""
 
 import gzip
 import json
@@ -54,6 +54,12 @@ def _read(path: Path) -> list[tuple[Message, ...]]:
             (Message("user", "Traduza.\n\ndog"), Message("assistant", "cão")),
         ),
         (
+            {"prompt": "Oi?", "completion": "Ola\u0301.", "system": "S"},
+            (Message("system", "S"), Message("user", "Oi?"), Message("assistant", "Olá.")),
+        ),
+        ({"prompt": [USER], "completion": [ANSWER]}, (Message("user", "Oi?"), Message("assistant", "Olá."))),
+        ({"question": "Oi?", "answer": "Olá."}, (Message("user", "Oi?"), Message("assistant", "Olá."))),
+        (
             {"instruction": "E?", "input": "", "output": "c", "system": "S", "history": [["a", "b"]]},
             (
                 Message("system", "S"),
@@ -94,7 +100,11 @@ def test_the_forms(tmp_path, value, expected) -> None:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ({"text": "a"}, "neither 'messages', nor 'conversations', nor 'instruction' and 'output'; there are: 'text'"),
+        ({"text": "a"}, "neither 'messages', nor 'conversations', nor 'instruction' and 'output', nor 'prompt' and"),
+        ({"text": "a"}, "nor 'question' and 'answer'; there are: 'text'"),
+        ({"prompt": "a", "completion": 3}, "'completion': the content is not a text"),
+        ({"prompt": "a", "completion": []}, "'completion' is not a list with turns"),
+        ({"question": "a", "answer": " "}, "no assistant turn to learn from"),
         ([USER], "not a JSON object"),
         ({"messages": []}, "'messages' is not a list with turns"),
         (

@@ -10,25 +10,18 @@ LOGITS = torch.tensor([0.4, 0.3, 0.2, 0.1]).log().expand(5, 4)
 
 def test_greedy_near_ties_are_told():
     logits = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0 + 5e-5, 0.0], [1.0, 1.001, 0.0], [40.0, 40.003, 0.0]])
-    chosen, doubtful = choose(logits, None, torch.zeros(4), Sampling(temperature=0))
+    chosen, doubtful = choose(logits, torch.zeros(4), Sampling(temperature=0))
     assert chosen.tolist() == [0, 1, 1, 1]
     assert doubtful.tolist() == [True, True, False, True]
 
 
 def test_a_vocabulary_of_one_is_never_doubtful():
-    chosen, doubtful = choose(torch.zeros(2, 1), None, torch.zeros(2), Sampling(temperature=0))
+    chosen, doubtful = choose(torch.zeros(2, 1), torch.zeros(2), Sampling(temperature=0))
     assert (chosen.tolist(), doubtful.tolist()) == ([0, 0], [False, False])
 
 
 def test_draws_near_the_edge_between_two_tokens_are_told():
     draws = torch.tensor([0.4 - 1e-6, 0.4 + 1e-6, 0.4 + 1e-5, 0.0, 1 - 2**-53], dtype=torch.float64)
-    chosen, doubtful = choose(LOGITS, None, draws, Sampling())
+    chosen, doubtful = choose(LOGITS, draws, Sampling())
     assert chosen.tolist() == [0, 1, 1, 0, 3]
     assert doubtful.tolist() == [True, True, False, False, False]
-
-
-def test_the_penalty_comes_before_the_choice():
-    seen = torch.zeros(5, 4, dtype=torch.bool)
-    seen[:, 0] = True
-    chosen, _ = choose(LOGITS, seen, torch.zeros(5), Sampling(temperature=0, repetition_penalty=2))
-    assert chosen.tolist() == [1] * 5

@@ -104,6 +104,13 @@ STAGES = {
             for how in ("", "--grpo.kl 0.1 --tools --reward RUN/reward --tasks 2D+")
         ),
     ),
+    "train-classifier": Stage(
+        "classifier",
+        tuple(
+            f"train-classifier RUN/parity.jsonl --out OUT {how} " + LOOP.format("classify") + "30"
+            for how in ("--shape.n-layer 2 --shape.n-head 2 --shape.d-model 32", "--model RUN/base --lora.rank 4")
+        ),
+    ),
 }
 
 
@@ -122,8 +129,9 @@ def make_run(run: Path) -> None:
     sums = [(a, b) for a in range(2, 10) for b in range(2, 10)]
     talks = [{"instruction": f"{a} + {b}?", "output": f"{a + b}."} for a, b in sums]
     pairs = [{"prompt": f"{a} + {b}?", "chosen": f"{a + b}.", "rejected": f"{a * b + 1}."} for a, b in sums]
+    parity = [{"text": f"{a} + {b} = {a + b}", "label": ["even", "odd"][(a + b) % 2]} for a, b in sums]
     prompts = [{"prompt": f"{a} + {b}?", "answer": str(a + b)} for a, b in sums]
-    for name, lines in (("talks", talks), ("pairs", pairs), ("prompts", prompts)):
+    for name, lines in (("talks", talks), ("pairs", pairs), ("prompts", prompts), ("parity", parity)):
         (run.parent / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     shape = "--model.n-layer 2 --model.n-head 2 --model.d-model 32 --tokenizer.vocab-size 512 --train.steps 30"
     made = [f"build {TEXTS} --out RUN {shape}", f"sft RUN --data RUN/talks.jsonl {LOOP.format('sft')} 120"]

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parent / "kill_resume.py"
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("stage", ["pretrain", "sft", "reward", "dpo", "ppo", "grpo"])
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "reward", "dpo", "ppo", "grpo", "train-classifier"])
 def test_kill_and_resume(stage) -> None:
     command = [sys.executable, str(SCRIPT), "--stage", stage, "--times", "3"]
     done = subprocess.run(command, capture_output=True, text=True)

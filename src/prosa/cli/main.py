@@ -23,6 +23,8 @@ COMMANDS = {
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),
+    "serve": ("serve", "models behind an address: OpenAI's API and a chat page"),
+    "keys": ("keys", "who may use the server: keys, limits of tokens a day, usage, cost"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),

@@ -173,10 +173,12 @@ def building(folder: Path) -> Iterator[Path]:
 
 
 def remove_half_written(folder: Path) -> None:
-    """Remove the temporary files that ``writing`` left anywhere in ``folder`` when its process was killed."""
-    for path in folder.rglob(".*.tmp"):
-        if path.is_file():
-            path.unlink(missing_ok=True)
+    """Remove the temporary files that ``writing``, or safetensors (``.tmpAb12Cd``) within it, left anywhere in
+    ``folder`` when its process was killed."""
+    for pattern in (".*.tmp", ".tmp??????"):
+        for path in folder.rglob(pattern):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def mark_complete(folder: Path) -> None:

@@ -1,8 +1,10 @@
-"""Conversations from files, in the three forms that are in use, checked record by record.
+"""Conversations from files, in the forms that are in use, checked record by record.
 
     messages    {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}      OpenAI
     ShareGPT    {"conversations": [{"from": "human", "value": "…"}, {"from": "gpt", "value": "…"}], "system": "…"}
     Alpaca      {"instruction": "…", "input": "…", "output": "…", "system": "…", "history": [["…", "…"]]}
+    completion  {"prompt": "…", "completion": "…", "system": "…"}; either may be a list of turns               TRL
+    question    {"question": "…", "answer": "…", "system": "…"}                                                GSM8K
 
 A conversation is: perhaps a system turn; then user and assistant in turns, beginning with the user. A tool's turn
 answers the calls of the assistant's turn before it, and the assistant goes on after it. Texts become NFC, as everything
@@ -58,7 +60,7 @@ def read_conversations(paths: Sequence[Path], problems: Problems) -> Iterator[Co
 
 
 def conversation(record: Record) -> Conversation:
-    """The conversation of a record, whichever of the three forms it has.
+    """The conversation of a record, whichever of the forms it has.
 
     Raises:
         BadRecord: it has none of them, the turns are not a conversation, or its answer is marked as a bad one (KTO's
@@ -74,12 +76,18 @@ def conversation(record: Record) -> Conversation:
     elif "instruction" in value and "output" in value:
         output = content_of(value["output"], "'output'", "'output'")
         messages = [*alpaca_prompt(value), Message("assistant", output)]
+    elif "prompt" in value and "completion" in value:
+        messages = system(value) + _side(value, "prompt", "user") + _side(value, "completion", "assistant")
+    elif "question" in value and "answer" in value:
+        messages = system(value) + _side(value, "question", "user") + _side(value, "answer", "assistant")
     else:
         fields = ", ".join(repr(key) for key in list(value)[:8])
         raise BadRecord(
             tr(
-                f"neither 'messages', nor 'conversations', nor 'instruction' and 'output'; there are: {fields}",
-                f"não há 'messages', nem 'conversations', nem 'instruction' e 'output'; há: {fields}",
+                "neither 'messages', nor 'conversations', nor 'instruction' and 'output', nor 'prompt' and "
+                f"'completion', nor 'question' and 'answer'; there are: {fields}",
+                "não há 'messages', nem 'conversations', nem 'instruction' e 'output', nem 'prompt' e 'completion', "
+                f"nem 'question' e 'answer'; há: {fields}",
             )
         )
     check_turns(messages)
@@ -194,6 +202,14 @@ def content_of(value: Any, where: str, onde: str) -> str:
     if error is not None:
         raise BadRecord(tr(f"{where}: {error.what}", f"{onde}: {error.what}"))
     return unicodedata.normalize("NFC", value)
+
+
+def _side(value: Mapping[str, Any], field: str, role: Role) -> list[Message]:
+    """What one of them said in ``field``: a text, or turns."""
+    found = value[field]
+    if isinstance(found, list):
+        return turns(value, field)
+    return [Message(role, content_of(found, f"{field!r}", f"{field!r}"))]
 
 
 def _message(item: Any, n: int) -> Message:

@@ -9,7 +9,7 @@ the choice is the same however the row was read.
 import torch
 from torch import Tensor
 
-from prosa.generate.logits import cumulative_walk, next_probabilities, penalize_repetition
+from prosa.generate.logits import cumulative_walk, next_probabilities
 from prosa.generate.sampling import Sampling
 
 NEAR_TIE = 1e-4
@@ -18,19 +18,16 @@ NEAR_EDGE = 2e-6
 """Sampling: the cumulative walk would end at another token if r moved by this much."""
 
 
-def choose(logits: Tensor, seen: Tensor | None, draws: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+def choose(logits: Tensor, draws: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Choose one token a row.
 
     Args:
-        logits: (B, V) float32, as the model gives them.
-        seen: (B, V) bool, tokens under the repetition penalty; None: no penalty.
+        logits: (B, V) float32, after the rows' own penalties, biases and grammars (adjust.py).
         draws: (B,) float64 in [0, 1), one random number a row (unused when greedy).
 
     Returns:
         ids (B,) int64, and (B,) bool: rounding could have decided this row.
     """
-    if seen is not None:
-        logits = penalize_repetition(logits, seen, sampling.repetition_penalty)
     if sampling.greedy:
         ids = logits.argmax(dim=-1)
         best = logits.topk(min(2, logits.shape[-1]), dim=-1).values

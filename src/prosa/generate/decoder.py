@@ -1,10 +1,10 @@
-"""One token for each row, on a CPU, from weights laid out for reading.
+"""One token for each row, or some, on a CPU, from weights laid out for reading.
 
 A model that writes one token a step does little arithmetic and reads every weight once: its speed is the memory's, as
 long as nothing else takes time. ``GPT.forward`` is written to be read and trained; for a single token it takes some
 25 calls a layer, and its matrices pass at a third of what the memory can give. Here the same formulas are
 
-- on float32 activations, with the weights in float32 or bfloat16, converted once;
+- on float32 activations, with the weights in float32 or bfloat16, converted once, or of 8 bits (nn/int8.py);
 - with queries, keys and values in one matrix, and likewise gate and up, each laid out for the product it is read by
   (``products.py``);
 - in calls of a microsecond: RMSNorm is a length and a quotient, and the single query needs no mask where all rows have
@@ -14,8 +14,10 @@ The weights are copies: a ``Decoder`` does not see what is done to the model aft
 Shapes: B rows, C model width, H query heads, K key-value heads, R = H + K, G = H / K, D head width, S slots in use.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,15 +25,30 @@ from torch import Tensor, nn
 
 from prosa.generate.products import Product, lay_out
 from prosa.models.gpt import GPT, fixed_positions
-from prosa.nn.attention import Attention
+from prosa.nn.arena import ArenaRows
+from prosa.nn.attention import Attention, attend
 from prosa.nn.block import Block
 from prosa.nn.cache import KVCache
 from prosa.nn.feedforward import MLP, SwiGLU
+from prosa.nn.int8 import Int8Linear
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import rotation
 
 Map = Callable[[Tensor], Tensor]
-PARTS = {nn.Embedding, nn.Linear, nn.Dropout, nn.ModuleList, GPT, Block, Attention, MLP, SwiGLU, LayerNorm, RMSNorm}
+PARTS = {
+    nn.Embedding,
+    nn.Linear,
+    Int8Linear,
+    nn.Dropout,
+    nn.ModuleList,
+    GPT,
+    Block,
+    Attention,
+    MLP,
+    SwiGLU,
+    LayerNorm,
+    RMSNorm,
+}
 
 
 def can_decode(model: GPT, dtype: torch.dtype) -> bool:
@@ -58,8 +75,7 @@ class Decoder:
     def __init__(self, model: GPT, dtype: torch.dtype, rows: int) -> None:
         c = self.config = model.config
         self.embedding = model.embedding.weight.detach()  # the model's own: a few rows a step
-        head = self.embedding if c.tied else model.unembedding.weight.detach()
-        self.head = lay_out(head, dtype, rows)
+        self.head = lay_out(self.embedding, dtype, rows) if c.tied else _linear([model.unembedding], dtype, rows)
         self.norm = _norm(model.norm)
         self.layers = [_Layer(block, dtype, rows) for block in model.blocks]
         where_T = torch.arange(c.context)
@@ -87,19 +103,101 @@ class Decoder:
         """
         where_B = torch.tensor(positions)
         mask = cache.advance(1, where_B[:, None])
-        x_BC = self.embedding[torch.tensor(ids)].float()
-        if self.positions_TC is not None:
-            x_BC += self.positions_TC[where_B]
-        turn = None if self.turn is None else (self.turn[0][where_B, None], self.turn[1][where_B, None])
         level = min(positions) == max(positions)
-        for number, layer in enumerate(self.layers):
-            x_BC += layer.attention(x_BC, turn, _Store(cache, number, where_B, None if level else mask))
-            x_BC += layer.feedforward(x_BC)
-        return self.head(self.norm(x_BC))
+        stores = [_Store(cache, number, where_B, None if level else mask) for number in range(len(cache.keys))]
+        return self.head(self.norm(self._through(torch.tensor(ids), where_B, stores)))
+
+    def read(
+        self, parts: Sequence[Sequence[int]], positions: Sequence[int], cache: ArenaRows, answers: Sequence[int]
+    ) -> Tensor:
+        """Read some tokens of each row, all in one pass, without padding.
+
+        Args:
+            parts: of each row, at least one.
+            positions: where each part begins; what is before it has been read.
+            answers: rows that are asked what comes next.
+
+        Returns:
+            Logits (len(answers), V).
+        """
+        counts = [len(part) for part in parts]
+        where_N = torch.tensor([at + i for at, n in zip(positions, counts, strict=True) for i in range(n)])
+        ids_N = torch.tensor([id for part in parts for id in part])
+        x_NC = self._through(ids_N, where_N, _ranges(cache, positions, counts))
+        if not answers:
+            return torch.empty(0, self.config.vocab_size)
+        ends = list(itertools.accumulate(counts))
+        return self.head(self.norm(x_NC[torch.tensor([ends[row] - 1 for row in answers])]))
+
+    def _through(self, ids_N: Tensor, where_N: Tensor, stores: "Sequence[_Store | _Ranges]") -> Tensor:
+        """The stream (N, C) after all layers."""
+        x_NC = self.embedding[ids_N].float()
+        if self.positions_TC is not None:
+            x_NC += self.positions_TC[where_N]
+        turn = None if self.turn is None else (self.turn[0][where_N, None], self.turn[1][where_N, None])
+        for layer, store in zip(self.layers, stores, strict=True):
+            x_NC += layer.attention(x_NC, turn, store)
+            x_NC += layer.feedforward(x_NC)
+        return x_NC
+
+
+def _ranges(cache: ArenaRows, positions: Sequence[int], counts: Sequence[int]) -> "list[_Ranges]":
+    """Each layer's part of an arena."""
+    firsts = [start + at for start, at in zip(cache.starts, positions, strict=True)]
+    at_N = torch.tensor([first + i for first, n in zip(firsts, counts, strict=True) for i in range(n)])
+    rows = [
+        _Row(
+            start,
+            at + n,
+            n,
+            None if n == 1 or at == 0 else (torch.arange(at + n) <= torch.arange(at, at + n)[:, None])[None, None],
+        )
+        for start, at, n in zip(cache.starts, positions, counts, strict=True)
+    ]
+    return [_Ranges(*tensors, at_N, rows) for tensors in zip(cache.keys, cache.values, strict=True)]
+
+
+class _Row(NamedTuple):
+    """A row of an arena."""
+
+    start: int
+    length: int
+    """With the new tokens,"""
+    new: int
+    """which are the last of it."""
+    mask: Tensor | None
+    """(1, 1, new, length) bool: what each sees; None: all, or plain causality."""
+
+
+class _Ranges:
+    """Of an arena: a row looks at its own range, so that a short one does not pay for a long one beside it."""
+
+    def __init__(self, keys_KPD: Tensor, values_KPD: Tensor, at_N: Tensor, rows: list[_Row]) -> None:
+        self.keys, self.values, self.at_N, self.rows = keys_KPD, values_KPD, at_N, rows
+
+    def put(self, k_NKD: Tensor, v_NKD: Tensor) -> None:
+        """Write what belongs to the new tokens."""
+        self.keys.index_copy_(1, self.at_N, k_NKD.transpose(0, 1).to(self.keys.dtype))
+        self.values.index_copy_(1, self.at_N, v_NKD.transpose(0, 1).to(self.values.dtype))
+
+    def attend(self, q_NHD: Tensor) -> Tensor:
+        """Attention's output for the queries of all rows, (N, H, D)."""
+        found, at = [], 0
+        keys_1KPD, values_1KPD = self.keys.unsqueeze(0), self.values.unsqueeze(0)
+        for start, length, new, mask in self.rows:
+            k_1KSD, v_1KSD = keys_1KPD.narrow(2, start, length), values_1KPD.narrow(2, start, length)
+            q_THD = q_NHD.narrow(0, at, new)
+            if new == 1:  # the queries of a group stand in one matrix
+                q_1KGD = q_THD.view(1, self.keys.shape[0], -1, self.keys.shape[2])
+                found.append(F.scaled_dot_product_attention(q_1KGD, k_1KSD, v_1KSD).view(q_THD.shape))
+            else:
+                found.append(attend(q_THD.transpose(0, 1)[None], k_1KSD, v_1KSD, mask)[0].transpose(0, 1))
+            at += new
+        return torch.cat(found)
 
 
 class _Store:
-    """A layer's part of the cache at one step: where the rows stand, and what they see."""
+    """Of a cache: where the rows stand, and what they see."""
 
     def __init__(self, cache: KVCache, layer: int, where_B: Tensor, mask: Tensor | None) -> None:
         self.keys, self.values, self.length = cache.keys[layer], cache.values[layer], cache.length
@@ -145,7 +243,7 @@ class _Layer:
         self.first = _linear(first, dtype, rows)
         self.down = _linear([feedforward.down], dtype, rows)
 
-    def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: _Store) -> Tensor:
+    def attention(self, x_BC: Tensor, turn: tuple[Tensor, Tensor] | None, store: "_Store | _Ranges") -> Tensor:
         """What attention adds."""
         all_BND = self.qkv(self.attention_norm(x_BC)).view(x_BC.shape[0], -1, self.head_dim)
         qk_BRD, v_BKD = (
@@ -159,7 +257,7 @@ class _Layer:
             qk_BRD = torch.addcmul(qk_BRD * cos, qk_BRD.roll(self.head_dim // 2, -1), sin)
         store.put(qk_BRD.narrow(1, self.heads, self.kv_heads), v_BKD)
         out_BHD = store.attend(qk_BRD.narrow(1, 0, self.heads))
-        return self.out(out_BHD.view(x_BC.shape[0], -1))
+        return self.out(out_BHD.reshape(x_BC.shape[0], -1))
 
     def feedforward(self, x_BC: Tensor) -> Tensor:
         """What the feed-forward part adds."""
@@ -198,10 +296,14 @@ def _norm(norm: nn.Module) -> Map:
     return lambda x: F.layer_norm(x, weight.shape, weight, bias, eps)
 
 
-def _linear(layers: list[nn.Linear], dtype: torch.dtype, rows: int) -> Map:
+def _linear(layers: Sequence[nn.Module], dtype: torch.dtype, rows: int) -> Map:
     """Several linear layers of one input as one product."""
-    product: Product = lay_out(torch.cat([layer.weight.detach() for layer in layers]), dtype, rows)
-    if layers[0].bias is None:
+    of_8_bits = [layer for layer in layers if isinstance(layer, Int8Linear)]
+    if of_8_bits:
+        return Int8Linear.joined(of_8_bits) if len(of_8_bits) > 1 else of_8_bits[0]
+    of_floats = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    product: Product = lay_out(torch.cat([layer.weight.detach() for layer in of_floats]), dtype, rows)
+    if of_floats[0].bias is None:
         return product
-    bias = torch.cat([layer.bias.detach().float() for layer in layers])
+    bias = torch.cat([layer.bias.detach().float() for layer in of_floats])
     return lambda x: product(x) + bias

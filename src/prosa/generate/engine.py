@@ -4,7 +4,7 @@ What holds in float32: the same prompt, settings and seed give the same tokens a
 without, streamed or not. Two things make it so. Each row draws from a random stream of its own, named by (seed, prompt,
 sample number) and counted by token (draws.py). And where two choices are so near that rounding could decide, the
 row's logits are computed again in one canonical way (choose.py). In bfloat16 (the default on CUDA) rounding is ten
-thousand times coarser and nothing is computed again: runs may part at near-ties.
+thousand times coarser and nothing is computed again: runs may part at near-ties; likewise with weights of 8 bits.
 
 Equal prompts give equal completions; for different ones ask for ``samples``. How a prompt is read: prompt.py.
 
@@ -14,24 +14,25 @@ is dropped instead, and the rest is read again from position 0.
 """
 
 import contextlib
-import math
 from collections.abc import Generator, Iterator, Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor
 
 from prosa.core.device import DeviceName, PrecisionName, choose_device
 from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.generate.choose import choose
-from prosa.generate.completion import Alternative, Completion, Token
+from prosa.generate.completion import Completion, Token
 from prosa.generate.decoder import Decoder, can_decode
+from prosa.generate.next_tokens import NextTokens
 from prosa.generate.prompt import Prompt, read_prompt
 from prosa.generate.reader import CachedReader, Reader, Rereader
 from prosa.generate.row import Limits, Overflow, Row
 from prosa.generate.sampling import Sampling
 from prosa.generate.writer import Writer
 from prosa.models.gpt import GPT
+from prosa.models.int8 import to_int8
+from prosa.nn.int8 import can_int8
 from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.tokenizers.stream import Utf8Stream
@@ -55,13 +56,19 @@ class Engine:
         model: moved to the device (in place); its weights keep their precision.
         device: "auto": CUDA, else MPS, else the CPU. While a model is being trained, give its own.
         precision: what the model computes in; "auto": bfloat16 on CUDA where the hardware has it, else float32.
+            "int8", on a CPU: its matrices are replaced, in place, by those of nn/int8.py.
 
     Raises:
-        UserError: the tokenizer does not match the model, or the device is not there.
+        UserError: the tokenizer does not match the model, the device is not there, or it cannot compute in 8 bits.
     """
 
     def __init__(
-        self, model: GPT, tokenizer: Tokenizer, *, device: DeviceName = "auto", precision: PrecisionName = "auto"
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        *,
+        device: DeviceName = "auto",
+        precision: PrecisionName | Literal["int8"] = "auto",
     ) -> None:
         if tokenizer.vocab_size > model.config.vocab_size:
             raise UserError(
@@ -79,7 +86,19 @@ class Engine:
         if precision == "auto":
             fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
             precision = "bfloat16" if fast else "float32"
+        if precision == "int8":
+            if self.device.type != "cpu" or not can_int8():
+                raise UserError(
+                    tr(
+                        f"int8 needs a CPU with oneDNN; here is {self.device.type}.",
+                        f"int8 exige uma CPU com oneDNN; aqui há {self.device.type}.",
+                    ),
+                    tr("Use bfloat16 or float32.", "Use bfloat16 ou float32."),
+                )
+            to_int8(self.model)
         self.precision = precision
+        self.rereader = Rereader(model, self.device, precision == "bfloat16")
+        self.next_tokens = NextTokens(tokenizer, self.rereader if precision == "float32" else None)
         self._silent = frozenset(tokenizer.special_tokens.values())
         ends = (tokenizer.end_of_text, tokenizer.special_tokens.get(END))
         self._ends = frozenset(id for id in ends if id is not None)
@@ -117,7 +136,7 @@ class Engine:
         rows = self._rows(prompts, sampling or Sampling(), max_tokens, samples, overflow)
         size = self._batch_size(rows, max_tokens) if use_cache else MAX_ROWS
         for start in range(0, len(rows), size):
-            for _ in self._run(rows[start : start + size], sampling or Sampling(), max_tokens, use_cache):
+            for _ in self._run(rows[start : start + size], max_tokens, use_cache):
                 pass
         return [row.completion() for row in rows]
 
@@ -140,11 +159,17 @@ class Engine:
         rows = self._rows([prompt], sampling or Sampling(), max_tokens, [sample], overflow)
 
         def tokens() -> Generator[Token, None, Completion]:
-            for final in self._run(rows, sampling or Sampling(), max_tokens, use_cache):
+            for final in self._run(rows, max_tokens, use_cache):
                 yield from final
             return rows[0].completion()
 
         return tokens()
+
+    def row(
+        self, prompt: Prompt, sampling: Sampling, *, max_tokens: int, sample: int = 0, overflow: Overflow = "stop"
+    ) -> Row:
+        """What ``stream`` begins with: a completion to be made, checked."""
+        return self._rows([prompt], sampling, max_tokens, [sample], overflow)[0]
 
     def _rows(
         self,
@@ -171,6 +196,11 @@ class Engine:
                     f"overflow é {overflow!r}, deve ser stop ou slide",
                 )
             )
+        unknown = [id for id, _ in sampling.logit_bias if id >= self.tokenizer.vocab_size]
+        if unknown:
+            wrong.append(
+                tr(f"logit_bias: there is no token {unknown[0]}", f"logit_bias: não existe o token {unknown[0]}")
+            )
         if wrong:
             raise UserError(tr("Generation: ", "Geração: ") + "; ".join(wrong) + ".")
         limits = Limits(max_tokens, self.model.config.context, overflow, self.tokenizer.end_of_text, self._ends)
@@ -188,20 +218,23 @@ class Engine:
             decoder.push(id)
         return Writer(decoder, self._silent, stop)
 
-    def _slots(self, rows: Sequence[Row], max_tokens: int) -> int:
+    def slots(self, rows: Sequence[Row], max_tokens: int) -> int:
         """The longest that a window of these rows may become."""
         return min(self.model.config.context, max(len(row.window) for row in rows) + max_tokens - 1)
 
-    def _dtype(self) -> torch.dtype:
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the model's products are computed in."""
         return torch.bfloat16 if self.precision == "bfloat16" else next(self.model.parameters()).dtype
 
-    def _cache_dtype(self) -> torch.dtype:
+    @property
+    def cache_dtype(self) -> torch.dtype:
         """Float32 on a CPU, where one query's products with bfloat16 keys take two to four times as long."""
-        return torch.float32 if self.device.type == "cpu" else self._dtype()
+        return torch.float32 if self.device.type == "cpu" else self.dtype
 
     def _decoder(self, rows: int, max_tokens: int) -> Decoder | None:
         """The model laid out for single tokens, where that pays; made anew when the weights have changed."""
-        dtype = self._dtype()
+        dtype = self.dtype
         if not can_decode(self.model, dtype):
             return None
         weights = tuple((p.data_ptr(), p._version) for p in self.model.parameters())
@@ -217,19 +250,18 @@ class Engine:
         if not rows:
             return 1
         c = self.model.config
-        a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self._slots(rows, max_tokens) * self._cache_dtype().itemsize
+        a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self.slots(rows, max_tokens) * self.cache_dtype.itemsize
         return max(1, min(MAX_ROWS, CACHE_BYTES // a_row))
 
-    def _run(self, rows: list[Row], sampling: Sampling, max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
+    def _run(self, rows: list[Row], max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
         """Take all rows to their ends, one token each a step; yields each row's final tokens as they come."""
-        again = Rereader(self.model, self.device, self.precision == "bfloat16")
-        reader: Reader = again
+        reader: Reader = self.rereader
         if use_cache:
-            slots = self._slots(rows, max_tokens)
+            slots = self.slots(rows, max_tokens)
             decoder = self._decoder(len(rows), max_tokens)
-            reader = CachedReader(again, len(rows), slots, self._cache_dtype(), decoder)
+            reader = CachedReader(self.rereader, len(rows), slots, self.cache_dtype, decoder)
         while rows:
-            for row, token in zip(rows, self._step(reader, again, rows, sampling), strict=True):
+            for row, token in zip(rows, self._step(reader, rows), strict=True):
                 yield row.take(token)
             going = [i for i, row in enumerate(rows) if row.finish_reason is None]
             if len(going) < len(rows):
@@ -237,59 +269,13 @@ class Engine:
                 if rows:
                     reader.keep(going)
 
-    def _step(self, reader: Reader, again: Reader, rows: list[Row], sampling: Sampling) -> list[Token]:
+    def _step(self, reader: Reader, rows: list[Row]) -> list[Token]:
         """The next token of each row."""
-        with torch.inference_mode(), self._evaluating():
-            logits = self._logits(reader, rows)
-            seen = self._seen(rows, sampling)
-            draws = torch.tensor([row.draw() for row in rows], dtype=torch.float64, device=logits.device)
-            ids, doubtful = choose(logits, seen, draws, sampling)
-            if self.precision == "float32":
-                for i in doubtful.nonzero().flatten().tolist():
-                    one = slice(i, i + 1)
-                    logits[one] = self._logits(again, rows[one])
-                    ids[one] = choose(logits[one], None if seen is None else seen[one], draws[one], sampling)[0]
-            return self._tokens(logits, ids, sampling.top_logprobs)
-
-    def _logits(self, reader: Reader, rows: list[Row]) -> Tensor:
-        """(B, V) float32 over the tokenizer's vocabulary: what pads the model's is never sampled."""
-        logits = reader([row.window for row in rows])[:, : self.tokenizer.vocab_size].float()
-        lowest, highest = logits.aminmax()  # of which a nan is both
-        if not math.isfinite(lowest.item()) or not math.isfinite(highest.item()):
-            raise UserError(
-                tr("the model gives values that are not finite.", "o modelo produz valores que não são finitos."),
-                tr(
-                    "Its training diverged: use an earlier checkpoint.",
-                    "O treino divergiu: use um checkpoint anterior.",
-                ),
-            )
-        return logits.cpu() if logits.device.type == "mps" else logits  # MPS has no float64, which the walk needs
-
-    def _seen(self, rows: list[Row], sampling: Sampling) -> Tensor | None:
-        """(B, V) bool: what the repetition penalty applies to, prompt and text so far; None without one."""
-        if sampling.repetition_penalty == 1:
-            return None
-        seen = torch.zeros(len(rows), self.tokenizer.vocab_size, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            seen[i, list(row.seen)] = True
-        return seen.to("cpu" if self.device.type == "mps" else self.device)
-
-    def _tokens(self, logits: Tensor, ids: Tensor, top: int) -> list[Token]:
-        """Tokens with their log-probabilities; their texts come later."""
-        logprobs = logits.log_softmax(dim=-1)
-        chosen: list[float] = logprobs.gather(-1, ids[:, None])[:, 0].tolist()
-        tops: list[tuple[Alternative, ...]] = [()] * len(chosen)
-        if top:
-            best = logprobs.topk(min(top, logprobs.shape[-1]), dim=-1)
-            name = self.tokenizer.token_text
-            tops = [
-                tuple(Alternative(id, name(id), value) for id, value in zip(b, v, strict=True))
-                for b, v in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            ]
-        return [Token(id, "", p, t) for id, p, t in zip(ids.tolist(), chosen, tops, strict=True)]
+        with torch.inference_mode(), self.evaluating():
+            return self.next_tokens(reader([row.window for row in rows]), rows)
 
     @contextlib.contextmanager
-    def _evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Iterator[None]:
         """Without dropout; a model in training is put back."""
         if not self.model.training:
             yield

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from prosa.generate.decoder import Decoder
 from prosa.models.gpt import GPT
+from prosa.nn.arena import ArenaRows
 from prosa.nn.cache import KVCache
 
 
@@ -60,6 +61,24 @@ class Rereader:
         """Nothing is remembered."""
 
 
+def read_last(
+    again: Rereader, windows: Sequence[list[int]], cache: KVCache | ArenaRows, decoder: Decoder | None
+) -> Tensor:
+    """Logits (B, V) of the token after each window, whose other tokens are in the cache; its last is added to it.
+
+    Args:
+        decoder: reads them in the model's place.
+    """
+    positions = [len(window) - 1 for window in windows]
+    if decoder is not None and isinstance(cache, KVCache):
+        return decoder([window[-1] for window in windows], positions, cache)
+    ids_B1 = torch.tensor([[window[-1]] for window in windows], device=again.device)
+    positions_B1 = torch.tensor(positions, device=again.device)[:, None]
+    with again.precision():
+        hidden_B1C = again.model.hidden(ids_B1, cache=cache, positions_BT=positions_B1)
+        return again.model.head(hidden_B1C[:, 0])
+
+
 class CachedReader:
     """Reads only what is new in each window: usually its last token.
 
@@ -81,7 +100,7 @@ class CachedReader:
         dtype: torch.dtype,
         decoder: Decoder | None = None,
     ) -> None:
-        self.model, self.device, self.precision, self.decoder = again.model, again.device, again.precision, decoder
+        self.model, self.device, self.again, self.decoder = again.model, again.device, again, decoder
         self.slots, self.dtype = slots, dtype
         self.cache = self._new_cache(batch)
         self.filled = [-1] * batch  # tokens of each row in the cache; -1: it was never read
@@ -89,13 +108,7 @@ class CachedReader:
     def __call__(self, windows: Sequence[list[int]]) -> Tensor:
         self._read_anew([row for row, window in enumerate(windows) if self.filled[row] != len(window) - 1], windows)
         self.filled = [len(window) for window in windows]
-        if self.decoder is not None:
-            return self.decoder([window[-1] for window in windows], [n - 1 for n in self.filled], self.cache)
-        ids_B1 = torch.tensor([[window[-1]] for window in windows], device=self.device)
-        positions_B1 = torch.tensor([[n - 1] for n in self.filled], device=self.device)
-        with self.precision():
-            hidden_B1C = self.model.hidden(ids_B1, cache=self.cache, positions_BT=positions_B1)
-            return self.model.head(hidden_B1C[:, 0])
+        return read_last(self.again, windows, self.cache, self.decoder)
 
     def keep(self, rows: list[int]) -> None:
         """Drop the other rows from the cache."""
@@ -111,7 +124,7 @@ class CachedReader:
         ids_NT = pad(different, self.device)
         positions_NT = torch.arange(ids_NT.shape[1], device=self.device).expand_as(ids_NT)
         cache = self._new_cache(len(different))
-        with self.precision():
+        with self.again.precision():
             self.model.hidden(ids_NT, cache=cache, positions_BT=positions_NT)
         number = {beginning: n for n, beginning in enumerate(different)}
         there = [(row, number[b]) for row, b in zip(rows, beginnings, strict=True) if b]

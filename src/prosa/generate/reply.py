@@ -10,6 +10,7 @@ where there are some and answers by itself where there are none.
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prosa.core.errors import UserError
 from prosa.generate.completion import Completion, FinishReason, Token
@@ -23,6 +24,15 @@ MAX_ROUNDS = 4
 """Times that a reply may call tools; what it calls after that is not run, and ends it."""
 
 _ANNOUNCED = re.compile(r"(?:\A|\n\n)(?:[\w-]+\([\w, ]*\)(?:\n|\Z))+\Z")
+
+
+class Offered(Protocol):
+    """Tools that may be called; a ``Toolbox``, or tools that others run."""
+
+    @property
+    def announcement(self) -> str:
+        """What a system turn tells of them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Reply:
         return self.messages[-1].content
 
 
-def announced(messages: Sequence[Message], toolbox: Toolbox | None) -> list[Message]:
+def announced(messages: Sequence[Message], toolbox: Offered | None) -> list[Message]:
     """The conversation with its tools named in the system turn, after what that says already."""
     if toolbox is None or not toolbox.announcement:
         return list(messages)

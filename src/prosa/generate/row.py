@@ -1,5 +1,6 @@
 """One completion in the making: what the model sees, what was drawn, and when it ends."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,8 +44,11 @@ class Row:
         writer: Writer,
     ) -> None:
         self.prompt = prompt
+        self.sampling = sampling
         self.window = ids[-limits.context :]
         self.seen = set(ids) - limits.ends  # to end is no repetition
+        self.counts: Counter[int] = Counter()  # of the tokens written so far
+        self.matcher = None if sampling.grammar is None else sampling.grammar.matcher()
         self.tokens: list[Token] = []
         self.finish_reason: FinishReason | None = None
         self._limits = limits
@@ -62,6 +66,8 @@ class Row:
         if token.id in self._limits.ends:
             self._ended_by = token.id
             return self._finish("stop")
+        if self.matcher is not None:
+            self.matcher.take(token.id)
         final = self._writer.add(token)
         self.tokens += final
         self._count += 1
@@ -76,11 +82,18 @@ class Row:
         else:  # the token stands one past the last position: it was predicted, and cannot be read
             final += self._finish("length")
         self.seen.add(token.id)
+        self.counts[token.id] += 1
         return final
 
     def completion(self) -> Completion:
-        """The finished row."""
+        """The finished row.
+
+        Raises:
+            UserError: its grammar could not be followed.
+        """
         assert self.finish_reason is not None
+        if self.matcher is not None:
+            self.matcher.check()
         text = "".join(token.text for token in self.tokens)
         return Completion(self.prompt, text, self.tokens, self.finish_reason, self._ended_by)
 

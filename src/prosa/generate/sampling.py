@@ -2,9 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+
+if TYPE_CHECKING:
+    from prosa.generate.grammar import Grammar
+
+MOST = 100.0
+"""Of a bias, either way: as good as never, or always."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,14 @@ class Sampling:
     """The same prompt, settings and seed give the same text."""
     top_logprobs: int = 0
     """How many of the most probable tokens to report at each position."""
+    presence_penalty: float = 0.0
+    """Taken from the logits of tokens that have been written; below 0 it is added."""
+    frequency_penalty: float = 0.0
+    """The same, once for every time."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Token ids and what is added to their logits, from -100 to 100."""
+    grammar: "Grammar | None" = None
+    """What the text must be (grammar.py)."""
 
     def __post_init__(self) -> None:
         checks: list[tuple[bool, str, object, str]] = [
@@ -43,6 +59,14 @@ class Sampling:
                 "repetition_penalty",
                 self.repetition_penalty,
                 "> 0",
+            ),
+            (_within(self.presence_penalty, 2), "presence_penalty", self.presence_penalty, ">= -2, <= 2"),
+            (_within(self.frequency_penalty, 2), "frequency_penalty", self.frequency_penalty, ">= -2, <= 2"),
+            (
+                all(_whole(id, 0) and _within(bias, MOST) for id, bias in self.logit_bias),
+                "logit_bias",
+                self.logit_bias,
+                tr("token ids with numbers from -100 to 100", "ids de tokens com números de -100 a 100"),
             ),
             (_strings(self.stop), "stop", self.stop, tr("a tuple of non-empty strings", "tupla de textos não vazios")),
             (_whole(self.seed), "seed", self.seed, tr("a whole number", "um inteiro")),
@@ -66,9 +90,24 @@ class Sampling:
         """Whether the highest logit always wins."""
         return self.temperature == 0
 
+    @property
+    def adjusts(self) -> bool:
+        """Whether logits are changed before the sampler sees them (adjust.py)."""
+        penalties = self.repetition_penalty != 1 or self.presence_penalty or self.frequency_penalty
+        return bool(penalties or self.logit_bias or self.grammar)
+
+    @cached_property
+    def choice(self) -> "Sampling":
+        """The sampler's own part: rows whose choices are equal are chosen for together."""
+        return Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
+
 
 def _finite(value: object, low: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= low
+
+
+def _within(value: object, most: float) -> bool:
+    return _finite(value, -most) and isinstance(value, int | float) and value <= most
 
 
 def _whole(value: object, low: int | None = None) -> bool:

@@ -29,7 +29,7 @@ from prosa.core.language import tr
 from prosa.models.gpt_config import GPTConfig
 from prosa.nn.attention import Attention, document_mask
 from prosa.nn.block import Block
-from prosa.nn.cache import KVCache
+from prosa.nn.cache import Cache
 from prosa.nn.feedforward import MLP, SquaredReLU, SwiGLU
 from prosa.nn.norm import LayerNorm, RMSNorm
 from prosa.nn.positions import positions_in_documents, rotation, sinusoidal
@@ -104,7 +104,7 @@ class GPT(nn.Module):
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
     ) -> Tensor:
@@ -113,14 +113,14 @@ class GPT(nn.Module):
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits from hidden states: (..., C) -> (..., V)."""
-        logits = F.linear(hidden, self.embedding.weight if self.config.tied else self.unembedding.weight)
+        logits = F.linear(hidden, self.embedding.weight) if self.config.tied else self.unembedding(hidden)
         return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP) if self.config.shape == "speedrun" else logits
 
     def hidden(
         self,
         ids_BT: Tensor,
         *,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         positions_BT: Tensor | None = None,
         documents_BT: Tensor | None = None,
         mask: Tensor | None = None,

@@ -7,10 +7,24 @@ overwritten by the row's next token before any query can see it.
 Shapes: B rows, K key-value heads, T new tokens, S slots in use, D head width.
 """
 
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+
+
+class Cache(Protocol):
+    """What ``GPT.hidden`` reads and writes: ``KVCache``, or rows of an ``Arena`` (nn/arena.py)."""
+
+    length: int
+
+    def advance(self, tokens: int, positions_BT: Tensor | None) -> Tensor | None:
+        """As ``KVCache.advance``."""
+        ...
+
+    def store(self, layer: int, positions_BT: Tensor | None, k_BKTD: Tensor, v_BKTD: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``KVCache.store``."""
+        ...
 
 
 class KVCache:

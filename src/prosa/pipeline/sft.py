@@ -54,7 +54,8 @@ def sft(
 
     Args:
         model: A run (its base model, or its newest before this stage), run:stage, or a model folder.
-        data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form.
+        data: Conversations, JSONL, JSON or Parquet: "messages", Alpaca or ShareGPT form,
+            or "prompt" and "completion", or "question" and "answer".
         tasks: Problems with verifiable answers, shown beside them.
         out: Run folder; the model goes to its sft/ (default: the model's own run).
         sft: The training. Its rates suit small models made here; for a large one from elsewhere, try

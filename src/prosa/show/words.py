@@ -1,5 +1,7 @@
 """The words of the report and of the tables: names of rules, languages and baselines, and ways to write numbers."""
 
+from decimal import Decimal
+
 from prosa.core.language import number, tr
 from prosa.corpus.report import CHANGES, REMOVALS, rule_title
 
@@ -62,3 +64,8 @@ def percent(share: float) -> str:
 def scientific(value: float) -> str:
     """0.0003 as 3.00e-04, with the language's decimal mark."""
     return f"{value:.2e}".replace(".", tr(".", ","))
+
+
+def significant(value: float) -> str:
+    """0.00400012 as 0.004: three significant digits, no exponent."""
+    return f"{Decimal(f'{value:.3g}'):f}".replace(".", tr(".", ","))

@@ -210,6 +210,19 @@ def test_one_that_exits():
         assert not toolbox.run(ToolCall("pid", {})).error
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_that_comes_back_does_not_answer_too():
+    def fork() -> str:
+        os.fork()
+        return "forked"
+
+    toolbox = make(fork, pid)
+    leader = toolbox.run(ToolCall("pid", {})).content
+    assert toolbox.run(ToolCall("fork", {})).content == "forked"
+    for _ in range(3):
+        assert toolbox.run(ToolCall("pid", {})).content == leader
+
+
 def test_a_process_that_died_between_calls():
     toolbox = make(pid)
     first = int(toolbox.run(ToolCall("pid", {})).content)

@@ -152,7 +152,7 @@ def _end(process: BaseProcess, connection: Connection) -> None:
 def _serve(connection: Connection, tools: Sequence[Tool], max_chars: int) -> None:
     """The life of the process: answer calls until it is killed."""
     _detach()
-    errors = os.dup(2)
+    errors, leader = os.dup(2), os.getpid()
     named = {tool.name: tool for tool in tools}
     connection.send_bytes(b"ready")
     while True:
@@ -162,7 +162,10 @@ def _serve(connection: Connection, tools: Sequence[Tool], max_chars: int) -> Non
             _end_with_parent()
         set_language(lang)
         _speak_to(errors)
-        connection.send_bytes(json.dumps(astuple(respond(named[name], arguments, max_chars))).encode())
+        answer = json.dumps(astuple(respond(named[name], arguments, max_chars))).encode()
+        if os.getpid() != leader:  # a copy that the tool forked came back: two would answer, to calls in turns
+            os._exit(0)
+        connection.send_bytes(answer)
 
 
 def _detach() -> None:

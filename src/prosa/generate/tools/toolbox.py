@@ -1,7 +1,7 @@
 """The tools that a model may call, by name."""
 
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prosa.core.errors import UserError, unknown
@@ -53,8 +53,7 @@ class Toolbox:
     @property
     def announcement(self) -> str:
         """What a system turn tells the model of its tools: their names and parameters, a line each."""
-        parameters = {tool.name: ", ".join(tool.arguments.schema["properties"]) for tool in self._tools.values()}
-        return "\n".join(f"{name}({names})" for name, names in parameters.items())
+        return announcement({tool.name: list(tool.arguments.schema["properties"]) for tool in self._tools.values()})
 
     def run(self, call: ToolCall) -> ToolResult:
         """Run a call. Whatever is wrong with it or happens in it is an error result."""
@@ -100,6 +99,11 @@ class Toolbox:
             )
         self.close()  # its process does not have this one
         self._tools[name] = tool
+
+
+def announcement(parameters: Mapping[str, Sequence[str]]) -> str:
+    """Tools' names and those of their parameters, a line each."""
+    return "\n".join(f"{name}({', '.join(names)})" for name, names in parameters.items())
 
 
 def _found_again(tool: Tool) -> bool:

@@ -8,7 +8,7 @@ from prosa.show.load import RunData, figure
 from prosa.show.markup import Html, join, tag
 from prosa.show.parts import Figures, fold, missing, plot, section, table
 from prosa.show.plots import loss_plot, schedule_plot, series, smooth, speed_plot
-from prosa.show.words import percent, scientific
+from prosa.show.words import percent, significant
 
 MILESTONES = 8
 SAMPLE = 700  # characters of a sample
@@ -82,7 +82,7 @@ def _schedule_words(run: RunData) -> str:
     steps, rates = series(run.train, "lr")
     if rates:
         top = max(range(len(rates)), key=rates.__getitem__)
-        step, highest, last = number(steps[top]), scientific(rates[top]), scientific(rates[-1])
+        step, highest, last = number(steps[top]), significant(rates[top]), significant(rates[-1])
         text = tr(
             f"The learning rate is highest at step {step} ({highest}) and ends at {last}.",
             f"A taxa de aprendizado é maior no passo {step} ({highest}) e termina em {last}.",

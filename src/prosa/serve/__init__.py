@@ -1,0 +1,1 @@
+"""An HTTP server for models: OpenAI-compatible API, keys, usage, web chat."""

@@ -1,0 +1,180 @@
+"""``/v1/chat/completions``: from a conversation to its answers, at once or as they are written."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.generate.reply import announced
+from prosa.generate.sampling import Sampling
+from prosa.serve.accounts import Account
+from prosa.serve.answers import Answers
+from prosa.serve.budget import most_tokens
+from prosa.serve.chat_request import ChatRequest, conversation
+from prosa.serve.errors import told, wrong
+from prosa.serve.fields import check_bias
+from prosa.serve.state import Asked
+from prosa.serve.tools import Offer, grammar, offer
+from prosa.serve.turn import Delta, Turn
+from prosa.serve.usage_form import usage
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be honoured."""
+
+    prompt: list[int]
+    sampling: Sampling
+    max_tokens: int
+    samples: int
+    top: int | None
+    offer: Offer | None
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def turn(self, asked: Asked) -> Turn:
+        """One answer to it."""
+        most = 0 if self.offer is None else self.offer.most
+        return Turn(asked.served.chat, most_calls=most, top=self.top)
+
+
+def prepare(asked: Asked, body: ChatRequest) -> Prepared:
+    """Check a request and make its prompt. It takes a while, and waits for nothing.
+
+    Raises:
+        ApiError: what cannot be honoured.
+    """
+    config, served = asked.config, asked.served
+    encoder = served.chat
+    if len(body.messages) > config.max_messages:
+        most = config.max_messages
+        raise wrong("messages", tr(f"At most {most} messages.", f"No máximo {most} mensagens."))
+    body.check_n(config.max_n)
+    check_bias(body.logit_bias, served.tokenizer.vocab_size)
+    if body.top_logprobs is not None and not body.logprobs:
+        raise wrong("top_logprobs", tr("'top_logprobs' needs 'logprobs'.", "'top_logprobs' exige 'logprobs'."))
+    offered = offer(body, config.max_tools)
+    top = (body.top_logprobs or 0) if body.logprobs else None
+    sampling = body.sampling(
+        top=top or 0,
+        grammar=grammar(served.tokenizer, body, offered),
+        never=encoder.call_id if offered is None else None,
+    )
+    try:
+        prompt = encoder.prompt(announced(conversation(body.messages), offered))
+    except UserError as error:
+        raise told(error, "messages") from error
+    param, wanted = body.most_tokens
+    limit = most_tokens(served, len(prompt), wanted, limit=config.max_tokens, param=param, prompt_param="messages")
+    return Prepared(prompt, sampling, limit, body.samples, top, offered)
+
+
+async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerator[tuple[int, Delta] | None, None]:
+    """The answers, part by part; None where nothing comes for a while."""
+    turns = [made.turn(asked) for _ in range(made.samples)]
+    async with Answers(asked.served.service, account, asked.deadline, asked.config.keep_alive_seconds) as answers:
+        answers.ask(made.prompt, made.sampling, max_tokens=made.max_tokens, samples=made.samples)
+        yield None
+        async for piece in answers.pieces():
+            if piece is None:
+                yield None
+                continue
+            turn = turns[piece.index]
+            if piece.tokens:
+                yield piece.index, turn.take(piece.tokens)
+                if turn.full and piece.end is None:
+                    answers.stop(piece.index)
+            if piece.end is not None or piece.stopped:
+                yield piece.index, turn.end(piece.end)
+
+
+async def whole(asked: Asked, body: ChatRequest) -> dict[str, Any]:
+    """The answers in one object."""
+    made = await asyncio.to_thread(prepare, asked, body)
+    gathered = [Delta() for _ in range(made.samples)]
+    async with asked.state.accounts.open(asked.key, asked.served.name, _cost(made)) as account:
+        async for part in deltas(asked, made, account):
+            if part is not None:
+                gathered[part[0]].add(part[1])
+        done = usage(account)
+    return {
+        "id": made.id,
+        "object": "chat.completion",
+        "created": made.created,
+        "model": asked.served.name,
+        "choices": [_choice(i, delta, made) for i, delta in enumerate(gathered)],
+        "usage": done,
+        "service_tier": "default",
+        "system_fingerprint": asked.served.fingerprint,
+    }
+
+
+async def chunks(asked: Asked, body: ChatRequest) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """The answers as the objects of a stream."""
+    made = await asyncio.to_thread(prepare, asked, body)
+
+    def chunk(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        if body.usage_chunk:
+            more.setdefault("usage", None)
+        return {
+            "id": made.id,
+            "object": "chat.completion.chunk",
+            "created": made.created,
+            "model": asked.served.name,
+            "choices": choices,
+            "service_tier": "default",
+            "system_fingerprint": asked.served.fingerprint,
+            **more,
+        }
+
+    async with asked.state.accounts.open(asked.key, asked.served.name, _cost(made)) as account:
+        begun = False
+        async for part in deltas(asked, made, account):
+            if part is None:
+                if begun:
+                    yield None
+                else:
+                    begun = True
+                    for index in range(made.samples):
+                        yield chunk([_streamed(index, {"role": "assistant", "content": ""})])
+                continue
+            index, delta = part
+            for fields, finish in _parts(delta):
+                yield chunk([_streamed(index, fields, finish, delta.logprobs if "content" in fields else None)])
+    if body.usage_chunk:  # recorded: the account is closed
+        yield chunk([], usage=usage(account))
+
+
+def _cost(made: Prepared) -> int:
+    return len(made.prompt) + made.samples * made.max_tokens
+
+
+def _parts(delta: Delta) -> list[tuple[dict[str, Any], str | None]]:
+    """The chunks that tell a delta."""
+    parts: list[tuple[dict[str, Any], str | None]] = []
+    if delta.content or delta.logprobs:
+        parts.append(({"content": delta.content}, None))
+    parts += [({"tool_calls": [call]}, None) for call in delta.calls]
+    if delta.finish is not None:
+        parts.append(({}, delta.finish))
+    return parts
+
+
+def _streamed(
+    index: int, fields: dict[str, Any], finish: str | None = None, logprobs: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    shown = {"content": logprobs, "refusal": None} if logprobs else None
+    return {"index": index, "delta": fields, "logprobs": shown, "finish_reason": finish}
+
+
+def _choice(index: int, delta: Delta, made: Prepared) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": delta.content, "refusal": None, "annotations": []}
+    if delta.calls:
+        message["content"] = delta.content or None
+        message["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in delta.calls]
+    shown = None if made.top is None else {"content": delta.logprobs, "refusal": None}
+    return {"index": index, "message": message, "logprobs": shown, "finish_reason": delta.finish}

@@ -1,0 +1,222 @@
+"""``/v1/completions``: continues texts, or ids; with ``echo`` it tells how probable a text is.
+
+A prompt in text is the beginning of a document, as for ``prosa generate``: it is read after the end-of-text token.
+Ids are read as they are.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from prosa.core.errors import UserError
+from prosa.core.language import tr
+from prosa.generate.completion import Token
+from prosa.generate.prompt import read_prompt
+from prosa.generate.row import Limits
+from prosa.generate.sampling import Sampling
+from prosa.serve.accounts import Account
+from prosa.serve.answers import Answers
+from prosa.serve.budget import most_tokens
+from prosa.serve.completion_request import CompletionRequest, several
+from prosa.serve.errors import told, too_long, wrong
+from prosa.serve.fields import check_bias
+from prosa.serve.served import Served
+from prosa.serve.state import Asked
+from prosa.serve.token_forms import Logprobs
+from prosa.serve.usage_form import usage
+from prosa.tokenizers.stream import Utf8Stream
+
+USUAL = 16
+"""``max_tokens`` where a request says nothing: OpenAI's."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prompt: what the model reads, and from where on it is the client's own."""
+
+    ids: list[int]
+    own: int
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that can be honoured."""
+
+    texts: list[Text]
+    sampling: Sampling
+    samples: int
+    id: str = field(default_factory=lambda: f"cmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def cost(self) -> int:
+        """The most tokens that it may use."""
+        return sum(len(text.ids) + self.samples * text.max_tokens for text in self.texts)
+
+
+@dataclass
+class Part:
+    """What is new of a choice."""
+
+    text: str = ""
+    logprobs: dict[str, Any] | None = None
+    finish: str | None = None
+
+
+def prepare(asked: Asked, body: CompletionRequest) -> Prepared:
+    """Check a request and encode its prompts. It takes a while, and waits for nothing.
+
+    Raises:
+        ApiError: what cannot be honoured.
+    """
+    config, served = asked.config, asked.served
+    body.check_n(config.max_n)
+    if body.best_of not in (None, body.samples):
+        raise wrong("best_of", tr("'best_of' can only be what 'n' is.", "'best_of' só pode ser igual a 'n'."))
+    check_bias(body.logit_bias, served.tokenizer.vocab_size)
+    prompts = several(body.prompt)
+    if len(prompts) * body.samples > config.max_inputs:
+        most = config.max_inputs
+        raise wrong("prompt", tr(f"At most {most} completions at once.", f"No máximo {most} textos de uma vez."))
+    wanted = USUAL if body.max_tokens is None else body.max_tokens
+    texts = []
+    for number, prompt in enumerate(prompts):
+        where = f"prompt[{number}]" if isinstance(body.prompt, list) and prompt is not body.prompt else "prompt"
+        ids, own = _read(served, prompt, where)
+        limit = most_tokens(served, len(ids), wanted, limit=config.max_tokens, param="max_tokens", prompt_param=where)
+        texts.append(Text(ids, own, limit))
+    return Prepared(texts, body.sampling(top=body.logprobs or 0), body.samples)
+
+
+async def parts(
+    asked: Asked, body: CompletionRequest, made: Prepared, account: Account
+) -> AsyncGenerator[tuple[int, Part] | None, None]:
+    """The choices, part by part: what is echoed, then what is written; None where nothing comes for a while."""
+    n, tokenizer = made.samples, asked.served.tokenizer
+    async with Answers(asked.served.service, account, asked.deadline, asked.config.keep_alive_seconds) as answers:
+        for text in made.texts:
+            if text.max_tokens:
+                answers.ask(text.ids, made.sampling, max_tokens=text.max_tokens, samples=n)
+            else:
+                account.prompt_tokens += len(text.ids)
+        yield None
+        writers = [Logprobs(tokenizer, body.logprobs or 0) for _ in range(n * len(made.texts))]
+        if body.echo:
+            for number, text in enumerate(made.texts):
+                echoed = await _echoed(asked, text, body.logprobs)
+                for index in range(number * n, number * n + n):
+                    yield index, _echo(tokenizer, text, echoed, writers[index] if body.logprobs is not None else None)
+        if not made.texts[0].max_tokens:
+            for index in range(len(writers)):
+                yield index, Part(finish="length")
+            return
+        async for piece in answers.pieces():
+            if piece is None:
+                yield None
+                continue
+            part = Part("".join(token.text for token in piece.tokens))
+            if body.logprobs is not None and piece.tokens:
+                known = [(token, True) for token in piece.tokens]
+                part.logprobs = writers[piece.index].of(known, [token.text for token in piece.tokens])
+            part.finish = piece.end.finish_reason if piece.end is not None else None
+            yield piece.index, part
+
+
+async def whole(asked: Asked, body: CompletionRequest) -> dict[str, Any]:
+    """The choices in one object."""
+    made = await asyncio.to_thread(prepare, asked, body)
+    choices = [Part() for _ in range(made.samples * len(made.texts))]
+    async with asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account:
+        async for part in parts(asked, body, made, account):
+            if part is not None:
+                _add(choices[part[0]], part[1])
+        done = usage(account)
+    return {
+        "id": made.id,
+        "object": "text_completion",
+        "created": made.created,
+        "model": asked.served.name,
+        "choices": [_choice(i, part) for i, part in enumerate(choices)],
+        "usage": done,
+        "system_fingerprint": asked.served.fingerprint,
+    }
+
+
+async def chunks(asked: Asked, body: CompletionRequest) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """The choices as the objects of a stream."""
+    made = await asyncio.to_thread(prepare, asked, body)
+
+    def chunk(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        if body.usage_chunk:
+            more.setdefault("usage", None)
+        return {
+            "id": made.id,
+            "object": "text_completion",
+            "created": made.created,
+            "model": asked.served.name,
+            "choices": choices,
+            "system_fingerprint": asked.served.fingerprint,
+            **more,
+        }
+
+    async with asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account:
+        async for part in parts(asked, body, made, account):
+            yield None if part is None else chunk([_choice(*part)])
+    if body.usage_chunk:  # recorded: the account is closed
+        yield chunk([], usage=usage(account))
+
+
+def _read(served: Served, prompt: str | list[int], where: str) -> tuple[list[int], int]:
+    """A prompt's ids, and how many of them are not the client's."""
+    tokenizer = served.tokenizer
+    limits = Limits(1, 2**62, "stop", tokenizer.end_of_text, frozenset())  # too long: told better later
+    try:
+        ids = read_prompt(prompt, 1, tokenizer, limits)
+    except UserError as error:
+        raise told(error, where) from error
+    return ids, int(isinstance(prompt, str) and tokenizer.end_of_text is not None)
+
+
+async def _echoed(asked: Asked, text: Text, logprobs: int | None) -> list[tuple[Token, bool]]:
+    """The prompt's own tokens."""
+    if logprobs is None or len(text.ids) < 2:
+        return [(Token(id, "", 0.0), False) for id in text.ids[text.own :]]
+    try:
+        future = asyncio.wrap_future(asked.served.service.score(text.ids, top=logprobs))
+        scored = await asyncio.wait_for(future, max(asked.deadline.left, 0))
+    except TimeoutError:
+        raise too_long() from None
+    except UserError as error:
+        raise told(error, "prompt") from error
+    tokens = [(Token(text.ids[0], "", 0.0), False), *((token, True) for token in scored)]
+    return tokens[text.own :]
+
+
+def _echo(tokenizer: Any, text: Text, tokens: list[tuple[Token, bool]], writer: Logprobs | None) -> Part:
+    decoder = Utf8Stream(tokenizer)
+    texts = [decoder.push(token.id) for token, _ in tokens]
+    rest = decoder.finish()
+    if texts:
+        texts[-1] += rest
+    return Part("".join(texts), None if writer is None else writer.of(tokens, texts))
+
+
+def _add(to: Part, more: Part) -> None:
+    to.text += more.text
+    to.finish = more.finish or to.finish
+    if more.logprobs is None:
+        return
+    if to.logprobs is None:
+        to.logprobs = more.logprobs
+        return
+    for name, values in more.logprobs.items():
+        if values is not None:
+            to.logprobs[name] += values
+
+
+def _choice(index: int, part: Part) -> dict[str, Any]:
+    return {"index": index, "text": part.text, "logprobs": part.logprobs, "finish_reason": part.finish}

@@ -1,0 +1,133 @@
+"""Bodies that are taken exactly: JSON as RFC 8259 has it, no unknown fields, nothing converted."""
+
+import json
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+
+from prosa.core.language import tr
+from prosa.serve.errors import ApiError, wrong
+
+MAX_DEPTH = 64
+"""Arrays and objects inside each other."""
+
+
+class Strict(BaseModel):
+    """A request, or part of one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, regex_engine="python-re")
+
+
+class JsonRoute(APIRoute):
+    """A route whose body, where it has one, is JSON, and nothing else."""
+
+    def get_route_handler(self) -> Any:
+        inner = super().get_route_handler()
+        if self.body_field is None:
+            return inner
+
+        async def handler(request: Request) -> Response:
+            _check_type(request)
+            request._json = parsed(await request.body())
+            response: Response = await inner(request)
+            return response
+
+        return handler
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        ApiError: it is none.
+    """
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_constant)
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except (ValueError, RecursionError) as error:  # also UnicodeError, and numbers of thousands of digits
+        place = f" ({error.msg}, {error.lineno}:{error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        message = tr(f"The body is not JSON in UTF-8{place}.", f"O corpo não é JSON em UTF-8{place}.")
+        raise ApiError(400, message, code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, tr("The body is not a JSON object.", "O corpo não é um objeto JSON."), code="invalid_json")
+    if _deeper(value, MAX_DEPTH):
+        message = tr(f"The body is nested more than {MAX_DEPTH} deep.", f"O corpo tem mais de {MAX_DEPTH} níveis.")
+        raise ApiError(400, message, code="invalid_json")
+    return value
+
+
+def explained(error: RequestValidationError) -> ApiError:
+    """What pydantic found wrong, the first of it, by the field's path in the request."""
+    found = list(error.errors())
+    deepest = max(found, key=lambda one: (_of_kind(one), len(_path(one, error.body)), one["type"] == "extra_forbidden"))
+    param = _path(deepest, error.body) or None
+    kind = deepest["type"]
+    if kind == "extra_forbidden":
+        return wrong(
+            param, tr(f"Unknown parameter: '{param}'.", f"Parâmetro desconhecido: '{param}'."), "unknown_parameter"
+        )
+    if kind == "missing":
+        message = tr(f"Missing required parameter: '{param}'.", f"Falta o parâmetro obrigatório: '{param}'.")
+        return wrong(param, message, "missing_required_parameter")
+    code = (
+        "unsupported_value"
+        if kind == "literal_error"
+        else "invalid_type"
+        if kind.endswith("_type")
+        else "invalid_value"
+    )
+    said = str(deepest["msg"]).removeprefix("Value error, ")
+    return wrong(param, tr(f"Invalid '{param}': {said}.", f"'{param}' inválido: {said}."), code)
+
+
+def _of_kind(error: Any) -> bool:
+    """Whether something is of a kind that is not known: then nothing else about it matters."""
+    return bool(error["type"] == "literal_error" and error["loc"][-1] == "type")
+
+
+def _path(error: Any, body: Any) -> str:
+    """``messages[0].content`` of ``("body", "messages", 0, "UserMessage", "content")``: the parts that the body has."""
+    path, here = "", body
+    location = error["loc"][1:] if error["loc"][:1] in (("body",), ("path",), ("query",)) else error["loc"]
+    for number, part in enumerate(location):
+        last = number == len(location) - 1
+        keyed = isinstance(here, dict) and part in here
+        if keyed or (isinstance(here, list) and isinstance(part, int) and 0 <= part < len(here)):
+            here = here[part]
+        elif not (last and error["type"] == "missing"):
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else f"{part}"
+    return path[:200]
+
+
+def _check_type(request: Request) -> None:
+    kind, _, options = request.headers.get("content-type", "").lower().partition(";")
+    charset = options.partition("charset=")[2].strip().strip('"')
+    if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        message = tr("The body must be application/json in UTF-8.", "O corpo deve ser application/json em UTF-8.")
+        raise ApiError(415, message, code="unsupported_media_type")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ApiError(
+            415,
+            tr("A compressed body is not taken.", "Um corpo comprimido não é aceito."),
+            code="unsupported_media_type",
+        )
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        holders = [item for item in level if isinstance(item, dict | list)]
+        if not holders:
+            return False
+        level = [inner for item in holders for inner in (item.values() if isinstance(item, dict) else item)]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
