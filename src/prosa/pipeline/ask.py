@@ -13,7 +13,7 @@ from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.pipeline.generate import given_prompt
 from prosa.pipeline.run import model_folder
-from prosa.retrieve.answer import Citer, Mode, Quote, fitting, plain_hit, quotes, support
+from prosa.retrieve.answer import ROOM, Citer, Mode, Quote, fitting, plain_hit, quotes, support
 from prosa.retrieve.search import By, Found, Index
 from prosa.retrieve.store import is_index, read_manifest
 from prosa.show.markup import CONTROLS
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from prosa.retrieve.vectors import Embedder
     from prosa.show.ask import AskScreen
     from prosa.tokenizers.chat import ChatEncoder
-
-ROOM = 4
-"""An answer has ``max_tokens`` of room, or one part in so many of the context where that is less."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def ask(
         from prosa.pipeline.index import load_embedder
 
         embedder = load_embedder(model)
-    out = _index(docs, embedder, text_field)
+    out = documents_index(docs, embedder, text_field)
     with Index(out) as index:
         found = index.search(asked, k=passages, by=by, embedder=embedder)
     screen = _screen() if live else None
@@ -146,8 +143,12 @@ def _screen() -> "AskScreen":
     return AskScreen()
 
 
-def _index(docs: Path, embedder: "Embedder | None", text_field: str) -> Path:
-    """The index of ``docs``: itself, or the one in the cache folder, brought up to date."""
+def documents_index(docs: Path, embedder: "Embedder | None" = None, text_field: str = "text") -> Path:
+    """The index of ``docs``: itself, or the one in the cache folder, brought up to date.
+
+    Raises:
+        UserError: there is no such folder, or nothing in it to read.
+    """
     if is_index(docs):
         return docs
     from prosa.retrieve.index import update_index
@@ -230,7 +231,7 @@ def _with_model(
     from prosa.generate.sampling import Sampling
     from prosa.pipeline.chat import is_base
     from prosa.pipeline.run import load
-    from prosa.tokenizers.chat import ChatEncoder
+    from prosa.tokenizers.chat import ChatEncoder, Message
 
     network, tokenizer, folder = load(model)
     try:
@@ -248,7 +249,8 @@ def _with_model(
     context = network.config.context
     room = context - min(max_tokens, context // ROOM)
     found = asked.found if asked.found.relevant else Found((), asked.found.terms, asked.found.missing)
-    ids, taken = fitting(encoder, asked.question, found, asked.mode, room)
+    chat = encoder
+    ids, taken = fitting(lambda text: chat.prompt([Message("user", text)]), asked.question, found, asked.mode, room)
     if found.hits and not taken and asked.mode == "documents":
         warn(
             tr(

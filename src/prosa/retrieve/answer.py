@@ -5,7 +5,7 @@ passage only where that passage has most of its words, whatever marks the model 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,12 +14,13 @@ from prosa.retrieve.passage import Passage
 from prosa.retrieve.search import Found, Hit, coverage
 from prosa.retrieve.sentences import sentences
 from prosa.retrieve.terms import searchable, telling
-from prosa.tokenizers.chat import ChatEncoder, Message
 
 Mode = Literal["documents", "both"]
 
 QUOTED = 2
 """Sentences that are quoted."""
+ROOM = 4
+"""An answer has the tokens that are asked for of room, or one part in so many of the context where that is less."""
 SUPPORTED = 0.6
 """The share of a sentence's words that a passage must have for its mark."""
 
@@ -54,10 +55,10 @@ def _after_heading(passage: Passage) -> int:
     return len(line) + 1 if title and rest.strip() and title in line else 0
 
 
-def messages(question: str, passages: Sequence[tuple[int, str]], mode: Mode) -> list[Message]:
+def with_passages(question: str, passages: Sequence[tuple[int, str]], mode: Mode) -> str:
     """What a model is asked: the passages with their numbers, and the question."""
     if not passages:
-        return [Message("user", question)]
+        return question
     only = mode == "documents"
     how = tr(
         "Answer with the passages below and cite them like [1]."
@@ -66,27 +67,39 @@ def messages(question: str, passages: Sequence[tuple[int, str]], mode: Mode) -> 
         + (" Se eles não dizem, diga que não sabe." if only else " Acrescente o que você sabe."),
     )
     shown = "\n\n".join(f"[{number}] {text}" for number, text in passages)
-    return [Message("user", f"{how}\n\n{shown}\n\n" + tr("Question: ", "Pergunta: ") + question)]
+    return f"{how}\n\n{shown}\n\n" + tr("Question: ", "Pergunta: ") + question
 
 
 def fitting(
-    encoder: ChatEncoder, question: str, found: Found, mode: Mode, room: int
+    prompt: Callable[[str], list[int]], question: str, found: Found, mode: Mode, room: int
 ) -> tuple[list[int], list[tuple[int, str]]]:
     """The prompt's ids, at most ``room`` of them where that can be, and the passages in it.
 
     A passage that does not fit whole is tried as its best sentence; one that does not fit either is left out.
+
+    Args:
+        prompt: gives the ids of a conversation whose question is worded so.
     """
     taken: list[tuple[int, str]] = []
-    ids = encoder.prompt(messages(question, taken, mode))
+    ids = prompt(question)
     for number, hit in enumerate(found.hits, 1):
         alone = quotes(Found((hit,), found.terms, ()), most=1)  # none of what is not relevant
         for text in (hit.passage.text, *(quote.text for quote in alone)):
-            more = encoder.prompt(messages(question, [*taken, (number, text)], mode))
+            more = prompt(with_passages(question, [*taken, (number, text)], mode))
             if len(more) <= room:
                 taken.append((number, text))
                 ids = more
                 break
     return ids, taken
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """``text[start:end]`` has the mark of the ``number``-th hit after it."""
+
+    number: int
+    start: int
+    end: int
 
 
 class Citer:
@@ -97,13 +110,16 @@ class Citer:
         only: leave out the sentences that get no mark.
 
     Attributes:
+        cited: the sentences that got a mark, in what was given out.
         left_out: how many were left out.
     """
 
     def __init__(self, passages: Iterable[tuple[int, str]], *, only: bool = False) -> None:
         self._passages = [(number, f" {searchable(text)} ") for number, text in passages]
         self._only = only
+        self.cited: list[Citation] = []
         self.left_out = 0
+        self._given = 0  # characters given out
         self._held = ""  # not given out yet
         self._sentence = ""  # given out since the last sentence ended
 
@@ -111,11 +127,18 @@ class Citer:
         """What is sure of the text so far."""
         return "".join(map(self._next, text))  # by characters, so that the pieces do not matter
 
+    def finish(self) -> str:
+        """What is left of it."""
+        rest = _MARK.sub("", self._held).rstrip()
+        self._held = ""
+        return self._give(self._ended(rest))
+
     def _next(self, character: str) -> str:
         self._held = _MARK.sub("", self._held + character)
         out = ""
         while end := _SENTENCE_END.search(self._held):
-            out += self._ended(self._held[: end.end()].rstrip("\n")) + "\n" * self._held[: end.end()].count("\n")
+            out += self._give(self._ended(self._held[: end.end()].rstrip("\n")))
+            out += self._give("\n" * self._held[: end.end()].count("\n"))
             self._held = self._held[end.end() :]
         if self._only:
             return out
@@ -123,21 +146,23 @@ class Citer:
         at = maybe.start() if maybe else len(self._held)
         if at and self._held[at - 1] in ".!?…\"'”’»)":  # the sentence may have ended here: its mark comes first
             at = len(self._held[:at].rstrip(".!?…\"'”’»)"))
-        out += self._held[:at]
+        out += self._give(self._held[:at])
         self._sentence += self._held[:at]
         self._held = self._held[at:]
         return out
 
-    def finish(self) -> str:
-        """What is left of it."""
-        rest = _MARK.sub("", self._held).rstrip()
-        self._held = ""
-        return self._ended(rest)
+    def _give(self, text: str) -> str:
+        self._given += len(text)
+        return text
 
     def _ended(self, text: str) -> str:
+        """The end of a sentence, with its mark."""
+        begun = self._given - len(self._sentence)
         sentence, self._sentence = self._sentence + text, ""
         number = self._source(sentence)
         if number is not None:
+            blank = len(sentence) - len(sentence.lstrip())
+            self.cited.append(Citation(number, begun + blank, begun + len(sentence)))
             return f"{text} [{number}]"
         if self._only:
             self.left_out += bool(sentence.strip())
