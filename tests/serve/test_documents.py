@@ -107,7 +107,7 @@ def test_a_stream_tells_the_same_with_the_citations_at_its_end(client, model, qu
             notes[choice.index] += (choice.delta.model_extra or {}).get("annotations", [])
     for choice in whole.choices:
         assert texts[choice.index] == choice.message.content
-        assert notes[choice.index] == [note.model_dump() for note in choice.message.annotations]
+        assert notes[choice.index] == [note.model_dump(exclude_none=True) for note in choice.message.annotations]
 
 
 def test_usage_is_recorded_under_the_name_that_was_asked(server, client):
@@ -129,6 +129,7 @@ def test_what_a_model_writes_gets_the_marks_of_the_passages_that_have_its_words(
         assert text.removeprefix(grounds.lead).strip() == content
         cited = [note["file_citation"] for note in writing.annotations()]
         assert [text[one["start_index"] : one["end_index"]] for one in cited] == [f"“{QUOTE}”", "A multa é de 2%."]
+        assert [one["quote"] for one in cited] == [QUOTE, QUOTE]
         assert all(text[one["end_index"] :].startswith(" [1]") for one in cited)
 
 
@@ -144,7 +145,7 @@ def test_a_later_step_of_a_turn_reads_the_passages_again_and_quotes_nothing_twic
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
-        ("/v1/chat/completions", {"response_format": {"type": "json_object"}}, 400, None),
+        ("/v1/chat/completions", {"response_format": {"type": "json_object"}}, 400, "invalid_value"),
         ("/v1/completions", {"prompt": "a"}, 400, "model_has_documents"),
     ],
 )

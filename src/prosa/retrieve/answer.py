@@ -48,6 +48,14 @@ def quotes(found: Found, most: int = QUOTED) -> list[Quote]:
     return [Quote(number, text) for covered, number, _, text in sorted(scored)[:most] if covered]
 
 
+def nearest_sentence(passage: Passage, text: str) -> str:
+    """The sentence of a passage that has most of a text's words; of equals the first."""
+    words = dict.fromkeys(telling(text), 1.0)
+    spans = sentences(passage.text, _after_heading(passage))
+    found = [passage.text[start:end] for start, end in spans] or [passage.text]
+    return max(found, key=lambda sentence: coverage(sentence, words)) if words else found[0]
+
+
 def _after_heading(passage: Passage) -> int:
     """Where a passage's text begins after the heading that it begins with, which is no sentence."""
     line, _, rest = passage.text.partition("\n")
@@ -95,11 +103,12 @@ def fitting(
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """``text[start:end]`` has the mark of the ``number``-th hit after it."""
+    """``text``, from ``start`` to ``end`` of what was given out, has the mark of the ``number``-th hit after it."""
 
     number: int
     start: int
     end: int
+    text: str
 
 
 class Citer:
@@ -162,7 +171,7 @@ class Citer:
         number = self._source(sentence)
         if number is not None:
             blank = len(sentence) - len(sentence.lstrip())
-            self.cited.append(Citation(number, begun + blank, begun + len(sentence)))
+            self.cited.append(Citation(number, begun + blank, begun + len(sentence), sentence[blank:]))
             return f"{text} [{number}]"
         if self._only:
             self.left_out += bool(sentence.strip())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prosa.core.language import tr
-from prosa.retrieve.answer import ROOM, Citation, Citer, fitting, quotes
+from prosa.retrieve.answer import ROOM, Citation, Citer, fitting, nearest_sentence, quotes
 from prosa.retrieve.search import Found
 from prosa.serve.documents import Library
 from prosa.tokenizers.chat import Message
@@ -83,7 +83,7 @@ def _lead(found: Found, *, alone: bool, asks: bool) -> tuple[str, tuple[Citation
         text += "\n\n" if text else ""
         begun = len(text)
         text += "“" + " ".join(quote.text.split()) + "”"
-        cited.append(Citation(quote.number, begun, len(text)))
+        cited.append(Citation(quote.number, begun, len(text), quote.text))
         text += f" [{quote.number}]"
     return text + ("\n\n" if asks and text else ""), tuple(cited)
 
@@ -106,19 +106,18 @@ class Writing:
     def annotations(self) -> list[dict[str, Any]]:
         """Of the whole content."""
         begun = len(self._grounds.lead)
-        own = [Citation(cite.number, begun + cite.start, begun + cite.end) for cite in self._citer.cited]
+        own = [replace(cite, start=begun + cite.start, end=begun + cite.end) for cite in self._citer.cited]
         return [self._annotation(cite) for cite in (*self._grounds.leads, *own)]
 
     def _annotation(self, cite: Citation) -> dict[str, Any]:
         hit = self._grounds.found.hits[cite.number - 1]
-        best = quotes(Found((hit,), self._grounds.found.terms, ()), most=1)
         return {
             "type": "file_citation",
             "file_citation": {
                 "passage_id": str(hit.id),
                 "file": hit.passage.file,
                 "place": str(hit.passage.place),
-                "quote": best[0].text if best else hit.passage.text[:200],
+                "quote": nearest_sentence(hit.passage, cite.text),
                 "start_index": cite.start,
                 "end_index": cite.end,
             },
