@@ -74,6 +74,6 @@ def test_hostile_files_change_nothing_outside_and_stop_nothing(tmp_path, outside
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_a_thousand_hostile_files_change_nothing_outside_and_stop_nothing(tmp_path, outside):
-    _check(tmp_path, outside, 1000, 2026, Limits(seconds=5, memory=600_000_000))
+    _check(tmp_path, outside, 1000, 2026, Limits(seconds=3, memory=400_000_000))
