@@ -45,7 +45,7 @@ def served(chat_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         text += line
     yield Served(found[1], found[2], keys, process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
 
 @pytest.fixture
