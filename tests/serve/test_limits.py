@@ -41,6 +41,14 @@ def all_of(connection: socket.socket) -> bytes:
         found += data
 
 
+def until(holds: Callable[[], Any], seconds: float = 20) -> bool:
+    """Wait for something; whether it came."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.005)
+    return bool(holds())
+
+
 def endless(server: Serving, **more: Any) -> dict[str, Any]:
     """A request that is written to the context's end."""
     ends = (server.tokenizer.end_of_text, server.served.chat.end_id)
@@ -168,9 +176,9 @@ def test_a_client_that_leaves_a_stream(serve: Make, monkeypatch: pytest.MonkeyPa
     server = serve()
     slow(server, monkeypatch, 0.02)
     with server.client.stream("POST", "/v1/chat/completions", json=endless(server)) as response:
-        assert next(response.iter_lines()).startswith("data: ")
-        while not server.service.figures.written:
-            time.sleep(0.005)
+        lines = response.iter_lines()  # kept: without it the response is closed
+        assert next(lines).startswith("data: ")
+        assert until(lambda: server.service.figures.written)
     assert server.idle(2)
     figures = server.service.figures
     assert (figures.finished, figures.cancelled) == (0, 1)
@@ -186,16 +194,13 @@ def test_a_client_that_leaves_without_a_stream(serve: Make, monkeypatch: pytest.
     body = json.dumps(endless(server, stream=False)).encode()
     with raw(server) as connection:
         connection.sendall(head(server, len(body), "/v1/chat/completions") + body)
-        while not server.service.figures.writing:
-            time.sleep(0.005)
+        assert until(lambda: server.service.figures.writing)
     assert server.idle(2)
     assert server.service.figures.cancelled == 1
 
 
 def wait_for_usage(server: Serving) -> Any:
-    until = time.monotonic() + 3
-    while not server.usage.rows() and time.monotonic() < until:
-        time.sleep(0.01)
+    until(server.usage.rows)
     return server.usage.rows()
 
 
@@ -206,10 +211,7 @@ def test_a_client_that_reads_nothing(serve: Make) -> None:
         connection.connect(("127.0.0.1", server.port))
         body = json.dumps({"model": MODEL, "prompt": "a" * 1_500_000}).encode()
         connection.sendall(head(server, len(body)) + body)
-        until = time.monotonic() + 20
-        while server.server.server_state.connections and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not server.server.server_state.connections
+        assert until(lambda: not server.server.server_state.connections)
 
 
 def test_the_queue_is_bounded(serve: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,9 @@ def described(app: FastAPI, models: list[str]) -> dict[str, Any]:
         for path in found["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+                for parameter in operation.get("parameters", []):
+                    if parameter["name"] == "model":
+                        parameter["schema"]["enum"] = models
         parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"key": []}]
         if "/health" in found["paths"]:
