@@ -60,11 +60,15 @@ def test_reading_goes_on_between_the_steps_of_others(engine, monkeypatch):
         with service._changed:  # both are there before the thread sees either
             stream = service.submit([5], Sampling(temperature=0), max_tokens=40)
             long, other, short = service.score(ids), service.embed(ids[::-1]), service.embed([7])
+            ended = []
+            for name, future in (("long", long), ("short", short)):
+                future.add_done_callback(lambda _, name=name: ended.append(name))
             gone = service.score(ids)
             assert gone.cancel()
         assert [t.id for t in long.result(timeout=60)] == ids[1:]
         assert short.result() == pytest.approx(embed(engine, [7]), abs=1e-6)
         stream.completion()
+        assert ended == ["short", "long"]
         assert other.result(timeout=60) == pytest.approx(embed(engine, ids[::-1]), abs=1e-6)
     monkeypatch.undo()
     engine._ends = ends

@@ -14,6 +14,7 @@ import pytest
 from prosa.core.errors import UserError
 from prosa.serve.keys import Key, Keys
 from prosa.serve.store import default_path
+from prosa.serve.usage import Usage
 
 
 @pytest.fixture
@@ -86,6 +87,21 @@ def test_other_processes_see_a_key_at_once(path: Path) -> None:
     assert here.find(key).name == "maria"
     _python(code + "k.revoke('maria')", path)
     assert here.find(key) is None
+
+
+def test_another_process_that_comes_and_goes_takes_nothing_away(path: Path) -> None:
+    """As a server is: keys and usage open, each in its own connection, while `prosa keys` runs beside it."""
+    here, usage = Keys(path), Usage(path)
+    mine = here.find(here.add("mine"))
+    code = "import sys; from pathlib import Path; from prosa.serve.keys import Keys; k = Keys(Path(sys.argv[1]))\n"
+    for name in ("maria", "ana"):
+        key = _python(code + f"print(k.add('{name}'))", path)
+        usage.record(mine.id, "a", prompt_tokens=1, completion_tokens=1)
+        assert here.find(key).name == name
+    assert [key.name for key in Keys(path).list()] == ["mine", "maria", "ana"]
+    assert _python(code + "print(*(key.name for key in k.list()))", path) == "mine maria ana"
+    code = "import sys; from pathlib import Path; from prosa.serve.usage import Usage; u = Usage(Path(sys.argv[1]))\n"
+    assert _python(code + "print(u.today(1))", path) == "4"
 
 
 def test_many_threads_and_openings_at_once(path: Path) -> None:

@@ -14,6 +14,7 @@ from prosa.core.files import mark_complete
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
 from prosa.serve.keys import Keys
+from prosa.serve.usage import Usage
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train
 
@@ -49,8 +50,8 @@ def server(run: Path, tmp_path: Path) -> Iterator[SimpleNamespace]:
         made.process.wait()
 
 
-def test_a_crowd_and_clients_that_leave(server, canaries) -> None:
-    prompts, expected, _ = canaries
+def test_a_crowd_clients_that_leave_and_a_limit(server, canaries) -> None:
+    prompts, expected, most = canaries
     key = Keys(server.keys).add("crowd")
     server.start()
     model = LOAD.model_of(server, key)
@@ -64,6 +65,17 @@ def test_a_crowd_and_clients_that_leave(server, canaries) -> None:
     assert LOAD.settled(server, key, idle) == ""
     answers = asyncio.run(LOAD.crowd(server, key, model, prompts))
     assert LOAD.wrong(answers, expected) == []
+    keys = Keys(server.keys)  # in another process, while the server runs
+    limited = keys.add("limited", limit=5 * most)
+    answers = asyncio.run(LOAD.crowd(server, limited, model, prompts))
+    assert LOAD.wrong(answers, expected) == []
+    assert {answer.end for answer in answers} == {"whole", "refused"}
+    assert {answer.status for answer in answers if answer.end == "refused"} == {429}
+    used = Usage(server.keys).today(2)
+    assert sum(answer.tokens for answer in answers) == used <= 5 * most
+    keys.revoke("limited")
+    (answer,) = asyncio.run(LOAD.crowd(server, limited, model, prompts[:1]))
+    assert answer.status == 401
     assert server.end() in (0, -15)
 
 

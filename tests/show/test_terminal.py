@@ -143,6 +143,7 @@ def test_a_build_of_an_assistant_ends_with_what_each_stage_gained(run_folder: Pa
     out = " ".join(capsys.readouterr().out.split())
     assert "rl − sft" in out
     assert out.index("Gained over the stage before") < out.index("Next:") < out.index(f"prosa chat {run_folder}")
+    assert f"prosa serve {run_folder}" in out
 
 
 def test_the_other_stages(capsys: pytest.CaptureFixture[str]) -> None:

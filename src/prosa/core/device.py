@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+ReadingPrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
+"""Of a model that is only read with."""
 
 
 def choose_device(name: DeviceName = "auto") -> "torch.device":

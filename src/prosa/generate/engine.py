@@ -15,11 +15,10 @@ is dropped instead, and the rest is read again from position 0.
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from typing import Literal
 
 import torch
 
-from prosa.core.device import DeviceName, PrecisionName, choose_device
+from prosa.core.device import DeviceName, ReadingPrecisionName, choose_device
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.generate.completion import Completion, Token
@@ -68,7 +67,7 @@ class Engine:
         tokenizer: Tokenizer,
         *,
         device: DeviceName = "auto",
-        precision: PrecisionName | Literal["int8"] = "auto",
+        precision: ReadingPrecisionName = "auto",
     ) -> None:
         if tokenizer.vocab_size > model.config.vocab_size:
             raise UserError(
@@ -93,7 +92,7 @@ class Engine:
                         f"int8 needs a CPU with oneDNN; here is {self.device.type}.",
                         f"int8 exige uma CPU com oneDNN; aqui há {self.device.type}.",
                     ),
-                    tr("Use bfloat16 or float32.", "Use bfloat16 ou float32."),
+                    tr("Use the CPU, or bfloat16.", "Use a CPU, ou bfloat16."),
                 )
             to_int8(self.model)
         self.precision = precision

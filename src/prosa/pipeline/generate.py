@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 
-from prosa.core.device import DeviceName, PrecisionName
+from prosa.core.device import DeviceName, ReadingPrecisionName
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
 from prosa.core.progress import say
@@ -29,7 +29,7 @@ def generate(
     overflow: Overflow = "stop",
     use_cache: bool = True,
     device: DeviceName = "auto",
-    precision: PrecisionName = "auto",
+    precision: ReadingPrecisionName = "auto",
     write: Callable[[str], None] | None = None,
 ) -> list[Completion]:
     """Continue prompts with a trained model. The same arguments give the same text.
@@ -50,7 +50,7 @@ def generate(
         overflow: At the end of the context: stop, or slide (drop the older half and go on).
         use_cache: Keep keys and values of what was read; the text is the same without, and slower.
         device: Where to compute.
-        precision: What to compute in.
+        precision: What to compute in; int8: matrices of 8 bits, on a CPU.
         write: Called with each piece of text as soon as it is sure; several completions are headed by their number.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from prosa.core.device import DeviceName, PrecisionName
+from prosa.core.device import DeviceName, ReadingPrecisionName
 from prosa.core.errors import UserError
 from prosa.core.files import read_json
 from prosa.core.kernels import keep_few_kernels
@@ -50,7 +50,7 @@ def serve(
     keys: Path | None = None,
     tools: Literal["auto", "off"] = "auto",
     device: DeviceName = "auto",
-    precision: PrecisionName = "auto",
+    precision: ReadingPrecisionName = "auto",
     limits: Annotated[ServeConfig, tyro.conf.arg(name="")] = ServeConfig(),
 ) -> Ended:
     """Serve models by an API in OpenAI's form and a chat page, until Ctrl-C or SIGTERM.
@@ -183,7 +183,7 @@ def _accounts(keys: Path | None) -> Iterator[Any]:
             accounts.close()
 
 
-def _models(wanted: dict[str, str], device: DeviceName, precision: PrecisionName, limits: ServeConfig) -> Any:
+def _models(wanted: dict[str, str], device: DeviceName, precision: ReadingPrecisionName, limits: ServeConfig) -> Any:
     from prosa.generate.engine import Engine
     from prosa.generate.service import Service
     from prosa.serve.served import Models, Served

@@ -42,6 +42,7 @@ def protocol(config: ServeConfig) -> type[H11Protocol]:
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+                self._unset_keepalive_if_required()  # it has begun
                 self._expect_headers()
 
         def pause_writing(self) -> None:

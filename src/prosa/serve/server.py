@@ -1,6 +1,8 @@
 """The server itself: uvicorn, within limits, ending with grace."""
 
+import contextlib
 import socket
+from types import ModuleType
 
 import uvicorn
 
@@ -10,7 +12,13 @@ from prosa.serve.app import make_app
 from prosa.serve.protocol import protocol
 from prosa.serve.state import State
 
+resource: ModuleType | None = None
+with contextlib.suppress(ImportError):  # Windows has no such limits
+    import resource
+
 BACKLOG = 2048
+FILES = 128
+"""Open files beside connections."""
 SLACK = 5
 """Seconds of uvicorn's own patience after ours."""
 
@@ -48,6 +56,16 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_connections(n: int) -> None:
+    """Let this process have so many open files, where the system lets it: 1,024, a usual limit, is soon reached."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = n + FILES if hard == resource.RLIM_INFINITY else min(n + FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def address_of(listener: socket.socket) -> str:
     """``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
@@ -63,6 +81,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, state: State) -> None:
         config = state.config
+        allow_connections(config.connections)
         self._state = state
         super().__init__(
             uvicorn.Config(

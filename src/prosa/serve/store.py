@@ -6,6 +6,7 @@ power cut too.
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from prosa.core.language import tr
 APPLICATION = 0x50525341  # "PRSA", in the file's header: that it is ours
 VERSION = 1
 BUSY = 10.0  # seconds
+_MAKING = threading.Lock()
 
 SCHEMA = """
 CREATE TABLE keys (
@@ -78,9 +80,17 @@ class Store:
                 raise
 
     def _make(self) -> None:
+        """Make the file, private from the beginning.
+
+        One that is there is not opened: closing it would end all locks that this process has on it (POSIX), those of
+        its other connections too, and another process would then take their WAL away.
+        """
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with _MAKING, contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             why = error.strerror or error
             raise StoreError(

@@ -71,7 +71,7 @@ def explained(error: RequestValidationError) -> ApiError:
         return wrong(
             param, tr(f"Unknown parameter: '{param}'.", f"Parâmetro desconhecido: '{param}'."), "unknown_parameter"
         )
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         message = tr(f"Missing required parameter: '{param}'.", f"Falta o parâmetro obrigatório: '{param}'.")
         return wrong(param, message, "missing_required_parameter")
     code = (
@@ -87,7 +87,8 @@ def explained(error: RequestValidationError) -> ApiError:
 
 def _of_kind(error: Any) -> bool:
     """Whether something is of a kind that is not known: then nothing else about it matters."""
-    return bool(error["type"] == "literal_error" and error["loc"][-1] == "type")
+    tagged = error["type"] == "literal_error" and error["loc"][-1] == "type"
+    return bool(tagged or error["type"].startswith("union_tag"))
 
 
 def _path(error: Any, body: Any) -> str:
@@ -102,6 +103,8 @@ def _path(error: Any, body: Any) -> str:
         elif not (last and error["type"] == "missing"):
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else f"{part}"
+    if error["type"].startswith("union_tag"):
+        path += "." + error["ctx"]["discriminator"].strip("'")
     return path[:200]
 
 

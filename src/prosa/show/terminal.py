@@ -261,7 +261,7 @@ def show_build(built: Built) -> None:
     prompt = next((sample["prompt"] for sample in built.samples if sample["prompt"]), example)
     _commands(
         console,
-        *([shlex.join([_program(), "chat", folder])] if built.gains is not None else []),
+        *([shlex.join([_program(), word, folder]) for word in ("chat", "serve")] if built.gains is not None else []),
         shlex.join([_program(), "generate", folder, "--prompt", prompt, "--max-tokens", "200", "--temperature", "0.8"]),
         shlex.join([_program(), "report", folder]),
         shlex.join([_program(), "evaluate", folder, "--text", tr("another-text.txt", "outro-texto.txt")]),

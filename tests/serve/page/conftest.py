@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from page_hands import enter
 from page_server import KEY, PageServer, said
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",  # tests may run as root
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-sync",
 ]
 Visit = Callable[..., Page]
+PATIENCE = 60_000  # milliseconds: of a busy machine; nothing waits that long that does not fail
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(locale=lang, bypass_csp=bypass_csp, **{**usual, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE)
         page.heard, page.wrong = [], []  # type: ignore[attr-defined]
         context.on("request", lambda request: page.heard.append(request.url))
         page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))

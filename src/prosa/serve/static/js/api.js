@@ -1,6 +1,7 @@
 // The server's HTTP API, as any client of it would call it.
 
 import { key } from "./key.js";
+import { language } from "./language.js";
 import { events } from "./sse.js";
 
 /** What went wrong: `status` 0 means that no answer came. */
@@ -12,7 +13,7 @@ export class ApiError extends Error {
 }
 
 async function call(path, { method = "GET", body, signal } = {}) {
-  const headers = {};
+  const headers = { "Accept-Language": language() };
   if (key()) headers.Authorization = `Bearer ${key()}`;
   if (body) headers["Content-Type"] = "application/json";
   let response;
@@ -52,9 +53,11 @@ export const passage = async (id) => (await call(`/v1/passages/${encodeURICompon
 /** The chunks of a chat completion, as they come. An error in the stream is thrown; an end without [DONE] too. */
 export async function* chat(body, signal) {
   const response = await call("/v1/chat/completions", { method: "POST", body, signal });
+  let done = false;
   try {
     for await (const data of events(response.body)) {
-      if (data === "[DONE]") return;
+      if (data === "[DONE]") done = true; // read to the end, so that the connection can serve again
+      if (done) continue;
       const chunk = JSON.parse(data);
       if (chunk.error) throw new ApiError(chunk.error.status ?? 500, chunk.error);
       yield chunk;
@@ -63,5 +66,5 @@ export async function* chat(body, signal) {
     if (signal?.aborted || error instanceof ApiError) throw error;
     throw new ApiError(0);
   }
-  throw new ApiError(0);
+  if (!done) throw new ApiError(0);
 }
