@@ -11,8 +11,10 @@ from prosa.generate.engine import Engine
 from prosa.generate.service import Service
 from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.pipeline.run import load
+from prosa.retrieve.search import Index
 from prosa.serve.accounts import Accounts
 from prosa.serve.config import ServeConfig
+from prosa.serve.documents import Documents, with_documents
 from prosa.serve.keys import Keys
 from prosa.serve.served import Models, Served
 from prosa.serve.server import Server, address_of, bind
@@ -25,7 +27,16 @@ MODEL = "tiny"
 class Serving:
     """A server with the model of a run; ``client`` has a key."""
 
-    def __init__(self, run: Path, file: Path, *, name: str = MODEL, toolbox: bool = True, **limits: Any) -> None:
+    def __init__(
+        self,
+        run: Path,
+        file: Path,
+        *,
+        name: str = MODEL,
+        toolbox: bool = True,
+        index: Path | None = None,
+        **limits: Any,
+    ) -> None:
         self.config = ServeConfig(**limits)
         self.network, self.tokenizer, _ = load(str(run))
         self.engine = Engine(self.network, self.tokenizer, device="cpu", precision="float32")
@@ -35,7 +46,9 @@ class Serving:
         self.accounts = Accounts(self.usage)
         self.key = self.keys.add("tester")
         box = Toolbox(builtin_tools("en")) if toolbox else None
-        self.state = State(Models([self.served]), self.keys, self.accounts, self.config, box)
+        documents = None if index is None else Documents(Index(index))
+        models = [self.served] if documents is None else with_documents([self.served], documents)
+        self.state = State(Models(models), self.keys, self.accounts, self.config, box, documents)
         self.server = Server(self.state)
         self.listener = bind("127.0.0.1", 0)
         self.address = address_of(self.listener)

@@ -21,6 +21,8 @@ COMMANDS = {
     "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
     "classify": ("classify", "which class a text is of"),
     "chat": ("chat", "talk with a model in the terminal"),
+    "index": ("index", "a folder of documents -> an index of their passages"),
+    "ask": ("ask", "a question answered from your own documents, with file and place"),
     "serve": ("serve", "models behind an address: OpenAI's API and a chat page"),
     "keys": ("keys", "who may use the server: keys, limits of tokens a day, usage, cost"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
@@ -40,6 +42,7 @@ Start here:
   prosa generate runs/mine --prompt "Era uma vez" --max-tokens 200
   prosa sft runs/mine --data conversations.jsonl
   prosa chat runs/mine
+  prosa ask runs/mine --docs my-folder/ "A question"
   prosa report runs/mine
 
 `prosa COMMAND --help` tells a command's options, with examples. Messages are in English or Portuguese

@@ -17,6 +17,7 @@ def main(argv: list[str]) -> int:
         examples="""
             prosa serve runs/mine
             prosa serve runs/mine:sft --port 8080 --keys team.sqlite
+            prosa serve runs/mine --docs contratos/
             prosa serve --model a=runs/a --model b=runs/b
             prosa keys add maria --limit 100000/day
         """,

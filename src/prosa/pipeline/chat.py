@@ -125,7 +125,7 @@ def chat(
         )
     if system is not None:
         session.system = system
-    if _is_base(folder):
+    if is_base(folder):
         warn(
             tr(
                 f"{folder} is a base model, which has not learnt to answer: prosa sft teaches it.",
@@ -244,7 +244,7 @@ def _with_ours(theirs: "list[Tool]", folder: Path, encoder: "ChatEncoder", conte
 
 def _calls_tools(folder: Path) -> bool:
     """Whether the conversations that a model learnt from call tools; of a model from elsewhere, that they do."""
-    if _is_base(folder):
+    if is_base(folder):
         return False
     for stage in (folder, folder.parent / SFT):  # what comes after SFT begins with it
         if (stage / TRAINING).is_file():
@@ -254,7 +254,7 @@ def _calls_tools(folder: Path) -> bool:
     return True
 
 
-def _is_base(folder: Path) -> bool:
+def is_base(folder: Path) -> bool:
     """Whether a folder is the result of pretraining: its configuration describes a model, and names none."""
     resolved = folder / RESOLVED
     return resolved.is_file() and isinstance(read_yaml(resolved).get("model"), dict)

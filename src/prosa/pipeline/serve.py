@@ -20,6 +20,7 @@ from prosa.serve.config import ServeConfig
 
 if TYPE_CHECKING:
     from prosa.models.gpt import GPT
+    from prosa.serve.documents import Documents
     from prosa.tokenizers.protocol import Tokenizer
 
 PORT = 8000
@@ -43,6 +44,7 @@ def serve(
     run: str | None = None,
     *,
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    docs: Path | None = None,
     host: str = "127.0.0.1",
     port: int = PORT,
     keys: Path | None = None,
@@ -56,6 +58,8 @@ def serve(
     Args:
         run: A run (its newest model), run:stage, a model folder or an adapter; its name is the folder's.
         model: More models, each with its name: name=run.
+        docs: A folder of documents, or an index that prosa index made, to answer from with citations: each model is
+            then there as NAME, NAME:only-documents and NAME:no-documents. The folder is indexed at the start.
         host: The address to listen on; the usual one is for this machine alone.
         port: The port; 0 takes any that is free.
         keys: File of the keys and the usage (default: serve.sqlite in PROSA_HOME, or in ~/.local/share/prosa).
@@ -69,17 +73,22 @@ def serve(
     """
     wanted = _named(run, model)
     keep_few_kernels()
+    from prosa.serve.served import Models
     from prosa.serve.server import Server, address_of, bind
     from prosa.serve.state import State
 
     if not 0 <= port <= 65535:
         raise UserError(tr(f"--port is {port}: from 0 to 65535.", f"--port é {port}: de 0 a 65535."))
     listener = bind(host, port)
-    with contextlib.closing(listener), _accounts(keys) as (store, accounts, new_key):
+    with contextlib.closing(listener), _documents(docs) as documents, _accounts(keys) as (store, accounts, new_key):
         models = _models(wanted, device, precision, limits)
+        if documents is not None:
+            from prosa.serve.documents import with_documents
+
+            models = Models(with_documents(models, documents))
         try:
             toolbox = _toolbox() if tools == "auto" else None
-            server = Server(State(models, store, accounts, limits, toolbox))
+            server = Server(State(models, store, accounts, limits, toolbox, documents))
             address = address_of(listener)
             say(tr(f"Serving {', '.join(wanted)} at {address}", f"Servindo {', '.join(wanted)} em {address}"))
             say(tr(f"  chat   {address}/\n  API    {address}/v1", f"  chat   {address}/\n  API    {address}/v1"))
@@ -140,6 +149,20 @@ def _name_of(spec: str) -> str:
     resolved = path.resolve()
     name = resolved.parent.name if resolved.name in MODEL_STAGES else resolved.name
     return re.sub(r"[^\w.@-]", "-", name) or "model"
+
+
+@contextlib.contextmanager
+def _documents(docs: Path | None) -> "Iterator[Documents | None]":
+    """The documents, indexed."""
+    if docs is None:
+        yield None
+        return
+    from prosa.pipeline.ask import documents_index
+    from prosa.retrieve.search import Index
+    from prosa.serve.documents import Documents
+
+    with contextlib.closing(Documents(Index(documents_index(docs)))) as documents:
+        yield documents
 
 
 @contextlib.contextmanager

@@ -112,6 +112,16 @@ async def run(request: Request, body: RunRequest) -> Response:
     return JSONResponse(await run_tool(state_of(request).toolbox, body))
 
 
+@router.get("/v1/passages/{id}", **JSON)
+async def passage(request: Request, id: str) -> Response:
+    """A passage of the documents that an answer cites, with what stands around it."""
+    documents = state_of(request).documents
+    if documents is None:
+        message = tr("This server has no documents.", "Este servidor não tem documentos.")
+        raise ApiError(404, message, code="no_documents")
+    return JSONResponse(await asyncio.to_thread(documents.passage, id))
+
+
 @router.get("/health", **JSON)
 async def health() -> Response:
     """That the server is there."""

@@ -17,6 +17,7 @@ from prosa.serve.budget import most_tokens
 from prosa.serve.chat_request import ChatRequest, conversation
 from prosa.serve.errors import told, wrong
 from prosa.serve.fields import check_bias
+from prosa.serve.grounded import Grounds, ground
 from prosa.serve.state import Asked
 from prosa.serve.tools import Offer, grammar, offer
 from prosa.serve.turn import Delta, Turn
@@ -33,6 +34,7 @@ class Prepared:
     samples: int
     top: int | None
     offer: Offer | None
+    grounds: Grounds | None = None
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -57,6 +59,12 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
     check_bias(body.logit_bias, served.tokenizer.vocab_size)
     if body.top_logprobs is not None and not body.logprobs:
         raise wrong("top_logprobs", tr("'top_logprobs' needs 'logprobs'.", "'top_logprobs' exige 'logprobs'."))
+    if served.library is not None and body.response_format is not None and body.response_format.type != "text":
+        message = tr(
+            "An answer from documents is text, with quotes and marks: use the model NAME:no-documents for JSON.",
+            "Uma resposta a partir de documentos é texto, com citações: para JSON, use o modelo NOME:no-documents.",
+        )
+        raise wrong("response_format", message)
     offered = offer(body, config.max_tools)
     top = (body.top_logprobs or 0) if body.logprobs else None
     sampling = body.sampling(
@@ -64,32 +72,62 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
         grammar=grammar(served.tokenizer, body, offered),
         never=encoder.call_id if offered is None else None,
     )
+    param, wanted = body.most_tokens
+    grounds = None
     try:
-        prompt = encoder.prompt(announced(conversation(body.messages), offered))
+        messages = conversation(body.messages)
+        if served.library is None:
+            prompt = encoder.prompt(announced(messages, offered))
+        else:
+            prompt, grounds = ground(
+                served.library,
+                messages,
+                lambda worded: encoder.prompt(announced(worded, offered)),
+                config.max_tokens if wanted is None else wanted,
+                served.context,
+            )
     except UserError as error:
         raise told(error, "messages") from error
-    param, wanted = body.most_tokens
+    if grounds is not None and not grounds.asks:
+        return Prepared([], sampling, 0, body.samples, top, offered, grounds)
     limit = most_tokens(served, len(prompt), wanted, limit=config.max_tokens, param=param, prompt_param="messages")
-    return Prepared(prompt, sampling, limit, body.samples, top, offered)
+    return Prepared(prompt, sampling, limit, body.samples, top, offered, grounds)
 
 
 async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerator[tuple[int, Delta] | None, None]:
     """The answers, part by part; None where nothing comes for a while."""
     turns = [made.turn(asked) for _ in range(made.samples)]
+    grounds = made.grounds
+    if grounds is not None and not grounds.asks:
+        yield None
+        for index in range(made.samples):
+            yield index, Delta(grounds.lead, annotations=grounds.writing().annotations(), finish="stop")
+        return
+    texts = [] if grounds is None else [grounds.writing() for _ in turns]
     async with Answers(asked.served.service, account, asked.deadline, asked.config.keep_alive_seconds) as answers:
         answers.ask(made.prompt, made.sampling, max_tokens=made.max_tokens, samples=made.samples)
         yield None
+        if grounds is not None and grounds.lead:
+            for index in range(made.samples):
+                yield index, Delta(grounds.lead)
         async for piece in answers.pieces():
             if piece is None:
                 yield None
                 continue
             turn = turns[piece.index]
             if piece.tokens:
-                yield piece.index, turn.take(piece.tokens)
+                delta = turn.take(piece.tokens)
+                if texts:
+                    delta.content = texts[piece.index].take(delta.content)
+                yield piece.index, delta
                 if turn.full and piece.end is None:
                     answers.stop(piece.index)
             if piece.end is not None or piece.stopped:
-                yield piece.index, turn.end(piece.end)
+                delta = turn.end(piece.end)
+                if texts:
+                    delta.content = texts[piece.index].take(delta.content) + texts[piece.index].end()
+                    delta.annotations = texts[piece.index].annotations()
+                yield piece.index, delta
 
 
 async def whole(asked: Asked, body: ChatRequest) -> dict[str, Any]:
@@ -156,8 +194,9 @@ def _cost(made: Prepared) -> int:
 def _parts(delta: Delta) -> list[tuple[dict[str, Any], str | None]]:
     """The chunks that tell a delta."""
     parts: list[tuple[dict[str, Any], str | None]] = []
-    if delta.content or delta.logprobs:
-        parts.append(({"content": delta.content}, None))
+    if delta.content or delta.logprobs or delta.annotations:
+        noted = {"annotations": delta.annotations} if delta.annotations else {}
+        parts.append(({"content": delta.content, **noted}, None))
     parts += [({"tool_calls": [call]}, None) for call in delta.calls]
     if delta.finish is not None:
         parts.append(({}, delta.finish))
@@ -172,7 +211,8 @@ def _streamed(
 
 
 def _choice(index: int, delta: Delta, made: Prepared) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": delta.content, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": delta.content, "refusal": None}
+    message["annotations"] = delta.annotations
     if delta.calls:
         message["content"] = delta.content or None
         message["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in delta.calls]

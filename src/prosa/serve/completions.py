@@ -21,6 +21,7 @@ from prosa.serve.accounts import Account
 from prosa.serve.answers import Answers
 from prosa.serve.budget import most_tokens
 from prosa.serve.completion_request import CompletionRequest, several
+from prosa.serve.documents import no_completions
 from prosa.serve.errors import told, too_long, wrong
 from prosa.serve.fields import check_bias
 from prosa.serve.served import Served
@@ -74,6 +75,8 @@ def prepare(asked: Asked, body: CompletionRequest) -> Prepared:
         ApiError: what cannot be honoured.
     """
     config, served = asked.config, asked.served
+    if served.library is not None:
+        raise no_completions(served.name)
     body.check_n(config.max_n)
     if body.best_of not in (None, body.samples):
         raise wrong("best_of", tr("'best_of' can only be what 'n' is.", "'best_of' só pode ser igual a 'n'."))

@@ -55,7 +55,8 @@ class _Engines(Collector):
         self._models = models
 
     def collect(self) -> Iterator[Metric]:
-        figures = {model.name: model.service.figures for model in self._models}
+        services = {id(model.service): model for model in reversed(list(self._models))}  # a model's ways share one
+        figures = {model.name: model.service.figures for model in reversed(services.values())}
         for name, text in GAUGES.items():
             gauge = GaugeMetricFamily(f"prosa_engine_{name}", text, labels=["model"])
             for model, found in figures.items():

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import prosa
 from prosa.core.errors import UserError, unknown
@@ -13,14 +13,18 @@ from prosa.serve.errors import ApiError
 from prosa.tokenizers.chat import ChatEncoder
 from prosa.tokenizers.protocol import Tokenizer
 
+if TYPE_CHECKING:
+    from prosa.serve.documents import Library
+
 
 @dataclass
 class Served:
-    """A model by its name in the API; ``encoder`` is None where it cannot chat."""
+    """A model by its name in the API; ``encoder`` is None where it cannot chat; with a library it answers from it."""
 
     name: str
     service: Service
     created: int = field(default_factory=lambda: int(time.time()))
+    library: "Library | None" = None
     encoder: ChatEncoder | None = field(init=False)
 
     def __post_init__(self) -> None:

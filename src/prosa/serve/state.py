@@ -8,6 +8,7 @@ from prosa.generate.tools import Toolbox
 from prosa.serve.accounts import Accounts
 from prosa.serve.config import ServeConfig
 from prosa.serve.deadlines import Deadline, Deadlines
+from prosa.serve.documents import Documents
 from prosa.serve.keys import Key, Keys
 from prosa.serve.served import Models, Served
 
@@ -21,6 +22,7 @@ class State:
     accounts: Accounts
     config: ServeConfig
     toolbox: Toolbox | None = None
+    documents: Documents | None = None
     deadlines: Deadlines = field(init=False)
 
     def __post_init__(self) -> None:

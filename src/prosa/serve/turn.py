@@ -18,6 +18,7 @@ class Delta:
     content: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
     finish: str | None = None
 
     def add(self, more: "Delta") -> None:
@@ -25,6 +26,7 @@ class Delta:
         self.content += more.content
         self.calls += more.calls
         self.logprobs += more.logprobs
+        self.annotations += more.annotations
         self.finish = more.finish
 
 

@@ -1,0 +1,1 @@
+"""One's own documents: indexed, searched, quoted with file and place."""
