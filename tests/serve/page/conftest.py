@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from page_hands import enter
 from page_server import KEY, PageServer, said
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -40,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Opens a server's page and gives the key; ``page.heard`` lists all requests' addresses, ``page.wrong`` faults."""
+    """Opens a server's page, with a key; ``page.heard`` lists all requests' addresses, ``page.wrong`` faults."""
     contexts = []
 
     def visit(
@@ -56,9 +55,13 @@ def visit(browser: Browser) -> Iterator[Visit]:
         page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (page.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("console", lambda said: page.wrong.append(f"console: {said.text}") if _fault(said) else None)
+        if key is not None:
+            context.add_init_script(
+                f"sessionStorage.getItem('prosa.key') ?? sessionStorage.setItem('prosa.key', '{key}')"
+            )
         page.goto(server if isinstance(server, str) else server.address)
         if key is not None:
-            enter(page, key)
+            expect(page.locator("#model option").first).to_be_attached()
         return page
 
     yield visit

@@ -25,7 +25,8 @@ def sent(server: Any) -> list[dict[str, Any]]:
 
 def test_the_key_is_asked_for_once_and_a_wrong_one_is_told(visit: Any, serve: Any) -> None:
     server = serve()
-    page = visit(server, key=KEY)
+    page = visit(server, key=None)
+    enter(page)
     page.reload()
     expect(page.locator("#message")).to_be_focused()
     expect(page.locator("dialog.key")).to_have_count(0)
