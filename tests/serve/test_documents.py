@@ -169,3 +169,17 @@ def test_a_passage_that_is_not_there_is_404(server, id):
 def test_passages_need_a_key_and_a_server_without_documents_has_none(server, served):
     assert server.as_(None).get("/v1/passages/1").status_code == 401
     assert served.client.get("/v1/passages/1").json()["error"]["code"] == "no_documents"
+
+
+def test_a_server_indexes_its_folder_at_the_start(tmp_path, monkeypatch, capsys):
+    from prosa.pipeline.serve import _documents
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("Um girassol.", encoding="utf-8")
+    with _documents(tmp_path / "docs") as documents:
+        (hit,) = documents.search("girassóis").hits
+        assert documents.passage(str(hit.id))["text"] == "Um girassol."
+    assert "1 documents, 1 passages" in capsys.readouterr().err
+    with _documents(None) as documents:
+        assert documents is None
