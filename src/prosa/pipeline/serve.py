@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PORT = 8000
 FIRST_KEY = "first"
+SPARE_FILES = 256
+"""Open files beside the connections."""
 _NAME = re.compile(r"\w[\w.@-]*")
 
 
@@ -74,13 +76,17 @@ def serve(
     wanted = _named(run, model)
     keep_few_kernels()
     from prosa.serve.served import Models
-    from prosa.serve.server import Server, address_of, bind
+    from prosa.serve.server import Server, address_of, allow_open_files, bind
     from prosa.serve.state import State
 
     if not 0 <= port <= 65535:
         raise UserError(tr(f"--port is {port}: from 0 to 65535.", f"--port é {port}: de 0 a 65535."))
     listener = bind(host, port)
-    with contextlib.closing(listener), _documents(docs) as documents, _accounts(keys) as (store, accounts, new_key):
+    with (
+        contextlib.closing(listener),
+        _documents(docs) as documents,
+        _accounts(keys, limits.request_seconds) as (store, accounts),
+    ):
         models = _models(wanted, device, precision, limits)
         if documents is not None:
             from prosa.serve.documents import with_documents
@@ -92,7 +98,8 @@ def serve(
             address = address_of(listener)
             say(tr(f"Serving {', '.join(wanted)} at {address}", f"Servindo {', '.join(wanted)} em {address}"))
             say(tr(f"  chat   {address}/\n  API    {address}/v1", f"  chat   {address}/\n  API    {address}/v1"))
-            if new_key is not None:
+            if not store.list():  # only now: a key that nobody sees is of no use
+                new_key = store.add(FIRST_KEY)
                 say(
                     tr(
                         f"  key    {new_key}\nKeep it now: it is not shown again. More: prosa keys add NAME",
@@ -106,6 +113,7 @@ def serve(
                         "outros podem conectar, e nada é cifrado: ponha um proxy com TLS na frente.",
                     )
                 )
+            allow_open_files(limits.connections + SPARE_FILES)
             server.run(sockets=[listener])
         finally:
             models.close()
@@ -166,19 +174,18 @@ def _documents(docs: Path | None) -> "Iterator[Documents | None]":
 
 
 @contextlib.contextmanager
-def _accounts(keys: Path | None) -> Iterator[Any]:
-    """Keys, usage, and the first key, where there was none."""
+def _accounts(keys: Path | None, request_seconds: float) -> Iterator[Any]:
+    """Keys and usage."""
     from prosa.serve.accounts import Accounts
     from prosa.serve.keys import Keys
     from prosa.serve.store import default_path
-    from prosa.serve.usage import Usage
+    from prosa.serve.usage import LIFETIME, Usage
 
-    path = keys or default_path()
-    with contextlib.closing(Keys(path)) as store, contextlib.closing(Usage(path)) as used:
-        new_key = None if store.list() else store.add(FIRST_KEY)
+    path, lifetime = keys or default_path(), max(LIFETIME, 1.5 * request_seconds)
+    with contextlib.closing(Keys(path)) as store, contextlib.closing(Usage(path, lifetime=lifetime)) as used:
         accounts = Accounts(used)
         try:
-            yield store, accounts, new_key
+            yield store, accounts
         finally:
             accounts.close()
 

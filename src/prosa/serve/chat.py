@@ -1,9 +1,10 @@
 """``/v1/chat/completions``: from a conversation to its answers, at once or as they are written."""
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,8 +135,8 @@ async def whole(asked: Asked, body: ChatRequest) -> dict[str, Any]:
     """The answers in one object."""
     made = await asyncio.to_thread(prepare, asked, body)
     gathered = [Delta() for _ in range(made.samples)]
-    async with asked.state.accounts.open(asked.key, asked.served.name, _cost(made)) as account:
-        async for part in deltas(asked, made, account):
+    async with _begun(asked, made) as (account, found):
+        async for part in found:
             if part is not None:
                 gathered[part[0]].add(part[1])
         done = usage(account)
@@ -169,9 +170,9 @@ async def chunks(asked: Asked, body: ChatRequest) -> AsyncGenerator[dict[str, An
             **more,
         }
 
-    async with asked.state.accounts.open(asked.key, asked.served.name, _cost(made)) as account:
+    async with _begun(asked, made) as (account, found):
         begun = False
-        async for part in deltas(asked, made, account):
+        async for part in found:
             if part is None:
                 if begun:
                     yield None
@@ -187,8 +188,17 @@ async def chunks(asked: Asked, body: ChatRequest) -> AsyncGenerator[dict[str, An
         yield chunk([], usage=usage(account))
 
 
-def _cost(made: Prepared) -> int:
-    return len(made.prompt) + made.samples * made.max_tokens
+@contextlib.asynccontextmanager
+async def _begun(
+    asked: Asked, made: Prepared
+) -> AsyncIterator[tuple[Account, AsyncGenerator[tuple[int, Delta] | None, None]]]:
+    """The account of a request, and its answers; these end first."""
+    cost = len(made.prompt) + made.samples * made.max_tokens
+    async with (
+        asked.state.accounts.open(asked.key, asked.served.name, cost) as account,
+        contextlib.aclosing(deltas(asked, made, account)) as found,
+    ):
+        yield account, found
 
 
 def _parts(delta: Delta) -> list[tuple[dict[str, Any], str | None]]:

@@ -5,9 +5,10 @@ Ids are read as they are.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,8 +134,8 @@ async def whole(asked: Asked, body: CompletionRequest) -> dict[str, Any]:
     """The choices in one object."""
     made = await asyncio.to_thread(prepare, asked, body)
     choices = [Part() for _ in range(made.samples * len(made.texts))]
-    async with asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account:
-        async for part in parts(asked, body, made, account):
+    async with _begun(asked, body, made) as (account, found):
+        async for part in found:
             if part is not None:
                 _add(choices[part[0]], part[1])
         done = usage(account)
@@ -166,11 +167,23 @@ async def chunks(asked: Asked, body: CompletionRequest) -> AsyncGenerator[dict[s
             **more,
         }
 
-    async with asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account:
-        async for part in parts(asked, body, made, account):
+    async with _begun(asked, body, made) as (account, found):
+        async for part in found:
             yield None if part is None else chunk([_choice(*part)])
     if body.usage_chunk:  # recorded: the account is closed
         yield chunk([], usage=usage(account))
+
+
+@contextlib.asynccontextmanager
+async def _begun(
+    asked: Asked, body: CompletionRequest, made: Prepared
+) -> AsyncIterator[tuple[Account, AsyncGenerator[tuple[int, Part] | None, None]]]:
+    """The account of a request, and its choices; these end first."""
+    async with (
+        asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account,
+        contextlib.aclosing(parts(asked, body, made, account)) as found,
+    ):
+        yield account, found
 
 
 def _read(served: Served, prompt: str | list[int], where: str) -> tuple[list[int], int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from types import ModuleType
 
 import uvicorn
@@ -66,6 +67,18 @@ def allow_connections(n: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def allow_open_files(wanted: int) -> None:
+    """Have the system allow so many open files, or as many as it does."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def address_of(listener: socket.socket) -> str:
     """``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
@@ -100,6 +113,13 @@ class Server(uvicorn.Server):
                 h11_max_incomplete_event_size=64 * 1024,
             )
         )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Come back after a signal: keys and usage are still to be closed (uvicorn would raise it again)."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, as said above."""
