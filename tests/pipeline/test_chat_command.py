@@ -19,7 +19,7 @@ from prosa.generate.session import Session
 from prosa.generate.tools import Toolbox, builtin_tools
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
-from prosa.pipeline.chat import chat
+from prosa.pipeline.chat import chat, tools_language
 from prosa.pipeline.chat_loop import Chat, Typed, converse, read_typed
 from prosa.pipeline.run import load
 from prosa.show.chat import ChatScreen
@@ -172,6 +172,17 @@ def test_tools_are_announced_where_the_model_learnt_to_call_some(chat_run, tmp_p
     toolbox = chat(str(run), prompt=("a",), max_tokens=1, tools=(tmp_path / "f.py",)).session.toolbox
     assert toolbox.announcement == "half(n)"
     assert "learnt from conversations that call no tools" in capsys.readouterr().err
+
+
+def test_tools_speak_the_language_that_the_model_learnt_them_in(tmp_path):
+    folder = tmp_path / "rl"
+    assert tools_language(folder) == "en"  # that of the messages
+    (tmp_path / "sft").mkdir()
+    resolved = tmp_path / "sft" / "config.resolved.yaml"
+    resolved.write_text("tasks: {tools: true, languages: [pt-BR, en]}", encoding="utf-8")
+    assert tools_language(folder) == tools_language(tmp_path / "sft") == "pt-BR"
+    resolved.write_text("tasks: {tools: false, languages: [pt-BR]}", encoding="utf-8")
+    assert tools_language(folder) == "en"
 
 
 def test_a_function_of_the_users_takes_the_place_of_ours(chat_run, tmp_path, capsys):

@@ -230,7 +230,9 @@ def _with_ours(theirs: "list[Tool]", folder: Path, encoder: "ChatEncoder", conte
             )
         return theirs
     taken = {tool.name for tool in theirs}
-    ours = [tool for tool in builtin_tools("pt" if language() == "pt-BR" else "en") if tool.name not in taken]
+    ours = [
+        tool for tool in builtin_tools("pt" if tools_language(folder) == "pt-BR" else "en") if tool.name not in taken
+    ]
     if TOOLS_SHARE * len(encoder.encode(announced([], Toolbox([*ours, *theirs]))).ids) <= context:
         return [*ours, *theirs]
     say(
@@ -240,6 +242,16 @@ def _with_ours(theirs: "list[Tool]", folder: Path, encoder: "ChatEncoder", conte
         )
     )
     return theirs
+
+
+def tools_language(folder: Path) -> str:
+    """What language the tools spoke that a model learnt from; where that is not known, that of the messages."""
+    for stage in (folder, folder.parent / SFT):
+        resolved = read_yaml(stage / RESOLVED) if (stage / RESOLVED).is_file() else {}
+        tasks = resolved.get("tasks")
+        if isinstance(tasks, dict) and tasks.get("tools") and tasks.get("languages"):
+            return str(tasks["languages"][0])
+    return language()
 
 
 def _calls_tools(folder: Path) -> bool:

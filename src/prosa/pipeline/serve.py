@@ -13,9 +13,10 @@ from prosa.core.device import DeviceName, ReadingPrecisionName
 from prosa.core.errors import UserError
 from prosa.core.files import read_json
 from prosa.core.kernels import keep_few_kernels
-from prosa.core.language import language, tr
+from prosa.core.language import tr
 from prosa.core.progress import say, warn
-from prosa.pipeline.run import ADAPTER_CONFIG, MODEL_STAGES, load
+from prosa.pipeline.chat import tools_language
+from prosa.pipeline.run import ADAPTER_CONFIG, MODEL_STAGES, load, model_folder
 from prosa.serve.config import ServeConfig
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def serve(
 
             models = Models(with_documents(models, documents))
         try:
-            toolbox = _toolbox() if tools == "auto" else None
+            toolbox = _toolbox(next(iter(wanted.values()))) if tools == "auto" else None
             server = Server(State(models, store, accounts, limits, toolbox, documents))
             address = address_of(listener)
             say(tr(f"Serving {', '.join(wanted)} at {address}", f"Servindo {', '.join(wanted)} em {address}"))
@@ -231,10 +232,12 @@ def _load(spec: str) -> "tuple[GPT, Tokenizer]":
     return network, tokenizer
 
 
-def _toolbox() -> Any:
+def _toolbox(spec: str) -> Any:
+    """The tools, in the language of those that the first model learnt from."""
     from prosa.generate.tools import Toolbox, builtin_tools
 
-    return Toolbox(builtin_tools("pt" if language() == "pt-BR" else "en"))
+    folder = Path(spec) if (Path(spec) / ADAPTER_CONFIG).is_file() else model_folder(spec)
+    return Toolbox(builtin_tools("pt" if tools_language(folder) == "pt-BR" else "en"))
 
 
 def _is_loopback(host: str) -> bool:
