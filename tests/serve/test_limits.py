@@ -320,6 +320,27 @@ def test_messages_tools_and_inputs_are_limited(serve: Make) -> None:
     assert error_of(server.chat("a", tools=[tool, other]), 400)["param"] == "tools"
 
 
+def test_who_leaves_the_queue_pays_nothing(serve: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(rows=1)
+    slow(server, monkeypatch, 0.02)
+    other = server.keys.add("waits")
+    with (
+        server.client.stream("POST", "/v1/chat/completions", json=endless(server)) as first,
+        server.as_(other) as client,
+    ):
+        lines = first.iter_lines()
+        assert next(lines)
+        assert until(lambda: server.service.figures.writing)
+        with client.stream("POST", "/v1/chat/completions", json=endless(server)) as second:
+            waiting = second.iter_lines()
+            assert next(waiting)
+            assert server.service.figures.waiting == 1
+        assert until(lambda: not server.service.figures.waiting)
+    assert server.idle()
+    wait_for_usage(server)
+    assert [row.name for row in server.usage.rows()] == ["tester"]
+
+
 @pytest.mark.parametrize("patience", [5.0, 0.3])
 def test_the_end_of_the_server(serve: Make, monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
     """What is being written comes to its end, within the time that there is; else it is told."""

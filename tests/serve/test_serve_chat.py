@@ -258,6 +258,14 @@ def test_several_in_a_stream(client: openai.OpenAI) -> None:
     assert texts == [choice.message.content for choice in made.choices]
 
 
+def test_what_was_read_before_is_told(served: Serving) -> None:
+    question = "Uma pergunta que ninguém fez ainda"
+    first, second = (served.chat(question, max_tokens=2).json()["usage"] for _ in range(2))
+    assert second["prompt_tokens"] == first["prompt_tokens"]
+    assert first["prompt_tokens_details"]["cached_tokens"] < 5
+    assert second["prompt_tokens_details"]["cached_tokens"] == second["prompt_tokens"] - 1
+
+
 def test_stop(client: openai.OpenAI) -> None:
     made = client.chat.completions.create(
         model=MODEL, messages=user(GREETING), temperature=0, tools=ALL, stop=["nunca", "cão"]

@@ -36,6 +36,11 @@ class Stream:
         return self.job.prompt_tokens
 
     @property
+    def begun(self) -> bool:
+        """Whether it has a place in the batch, or had."""
+        return self.job.range is not None
+
+    @property
     def reused(self) -> int:
         """How many of them did not have to be read."""
         return self.job.reused

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 PORT = 8000
 FIRST_KEY = "first"
-SPARE_FILES = 256
-"""Open files beside the connections."""
 _NAME = re.compile(r"\w[\w.@-]*")
 
 
@@ -77,7 +75,7 @@ def serve(
     wanted = _named(run, model)
     keep_few_kernels()
     from prosa.serve.served import Models
-    from prosa.serve.server import Server, address_of, allow_open_files, bind
+    from prosa.serve.server import Server, address_of, bind
     from prosa.serve.state import State
 
     if not 0 <= port <= 65535:
@@ -116,7 +114,6 @@ def serve(
                         "outros podem conectar, e nada é cifrado: ponha um proxy com TLS na frente.",
                     )
                 )
-            allow_open_files(limits.connections + SPARE_FILES)
             server.run(sockets=[listener])
         finally:
             models.close()

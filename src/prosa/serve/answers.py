@@ -57,7 +57,6 @@ class Answers:
             streams = self._service.submit_samples(prompt, sampling, max_tokens=max_tokens, samples=range(samples))
         except UserError as error:
             raise told(error) from error
-        self._account.prompt_tokens += streams[0].prompt_tokens
         self._read.append(streams)
         self._streams += streams
 
@@ -89,7 +88,10 @@ class Answers:
             stream.cancel()
         for task in self._tasks:
             task.cancel()
-        self._account.cached_tokens = sum(max(stream.reused for stream in streams) for streams in self._read)
+        for streams in self._read:  # a prompt that only waited costs nothing
+            if any(stream.begun for stream in streams):
+                self._account.prompt_tokens += streams[0].prompt_tokens
+                self._account.cached_tokens += max(stream.reused for stream in streams)
 
     async def _pump(self, index: int, stream: Stream) -> None:
         try:

@@ -67,18 +67,6 @@ def allow_connections(n: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def allow_open_files(wanted: int) -> None:
-    """Have the system allow so many open files, or as many as it does."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
 def address_of(listener: socket.socket) -> str:
     """``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
