@@ -101,8 +101,10 @@ def serve(
                 new_key = store.add(FIRST_KEY)
                 say(
                     tr(
-                        f"  key    {new_key}\nKeep it now: it is not shown again. More: prosa keys add NAME",
-                        f"  chave  {new_key}\nGuarde-a agora: não será mostrada de novo. Outras: prosa keys add NOME",
+                        f"  key    {new_key}\n  with it, open {address}/#key={new_key}\n"
+                        "Keep it now: it is not shown again. More: prosa keys add NAME",
+                        f"  chave  {new_key}\n  com ela, abra {address}/#key={new_key}\n"
+                        "Guarde-a agora: não será mostrada de novo. Outras: prosa keys add NOME",
                     )
                 )
             if not _is_loopback(host):

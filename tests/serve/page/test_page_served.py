@@ -57,6 +57,16 @@ def page(visit: Any, served: Served) -> Page:
     return page
 
 
+def test_the_address_of_the_first_start_has_the_key(visit: Any, served: Served) -> None:
+    page = visit(f"{served.address}/#key={served.key}", key=None)
+    expect(page.locator("#message")).to_be_focused()
+    expect(page.locator("dialog.key")).to_have_count(0)
+    assert page.url == f"{served.address}/"
+    page.reload()  # kept for this tab
+    expect(page.locator("dialog.key")).to_have_count(0)
+    assert page.evaluate("localStorage.getItem('prosa.key')") is None
+
+
 def test_a_model_answers_calls_its_tool_and_answers_again(page: Page, served: Served, chat_run: Path) -> None:
     ask(page, GREETING)
     expect(page.locator(".assistant .text")).to_have_text(GREETED.replace("\n", ""))
