@@ -83,6 +83,22 @@ def test_the_first_token_of_a_text_has_the_end_of_text_before_it(served: Serving
     assert found.top_logprobs is None
 
 
+def test_the_token_that_ends_a_text_has_its_log_probability(served: Serving) -> None:
+    """lm-eval counts on it: the last of ``max_tokens: 1`` is always one more than the prompt's."""
+    end = served.tokenizer.end_of_text
+    ids = served.tokenizer.encode("Olá")
+    body = {"prompt": ids, "max_tokens": 3, "logprobs": 1, "echo": True, "logit_bias": {str(end): 100}}
+    made = served.post("/v1/completions", **body).json()["choices"][0]
+    assert made["text"] == "Olá"
+    assert made["finish_reason"] == "stop"
+    assert made["logprobs"]["tokens"][-1] == "<|endoftext|>"
+    assert made["logprobs"]["text_offset"][-1] == 3
+    [last] = score(served.engine, [*ids, end])[-1:]
+    assert made["logprobs"]["token_logprobs"][-1] == pytest.approx(last.logprob, abs=1e-5)
+    lines = served.post("/v1/completions", **body, stream=True).text
+    assert lines.count("<|endoftext|>") >= 1
+
+
 def test_echo_in_a_stream(client: openai.OpenAI) -> None:
     options: dict[str, Any] = {"model": MODEL, "prompt": ["Olá", "Dá 7"], "max_tokens": 4, "seed": 1, "echo": True,
                                "logprobs": 1}  # fmt: skip

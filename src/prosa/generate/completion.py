@@ -38,7 +38,7 @@ class Completion:
     """A prompt's continuation; the token that ended it is not among the tokens.
 
     ``finish_reason``: "stop" (``ended_by``: the end-of-text or end-of-turn token; None: a stop string) or "length"
-    (``max_tokens``, or the context's end).
+    (``max_tokens``, or the context's end). ``end``: that token with its log-probability, where the engine made it.
     """
 
     prompt: str | tuple[int, ...]
@@ -46,6 +46,7 @@ class Completion:
     tokens: list[Token]
     finish_reason: FinishReason
     ended_by: int | None = None
+    end: Token | None = None
 
     @property
     def logprob(self) -> float:

@@ -54,7 +54,7 @@ class Row:
         self._limits = limits
         self._key = stream_key(sampling.seed, ids, sample)
         self._count = 0
-        self._ended_by: int | None = None
+        self._end: Token | None = None
         self._writer = writer
 
     def draw(self) -> float:
@@ -64,7 +64,7 @@ class Row:
     def take(self, token: Token) -> list[Token]:
         """Go on by one token (its text is not known yet); gives back the tokens that are now final."""
         if token.id in self._limits.ends:
-            self._ended_by = token.id
+            self._end = token
             return self._finish("stop")
         if self.matcher is not None:
             self.matcher.take(token.id)
@@ -95,7 +95,8 @@ class Row:
         if self.matcher is not None:
             self.matcher.check()
         text = "".join(token.text for token in self.tokens)
-        return Completion(self.prompt, text, self.tokens, self.finish_reason, self._ended_by)
+        ended_by = None if self._end is None else self._end.id
+        return Completion(self.prompt, text, self.tokens, self.finish_reason, ended_by, self._end)
 
     def _finish(self, reason: FinishReason) -> list[Token]:
         final = self._writer.finish()

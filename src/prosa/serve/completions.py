@@ -19,7 +19,7 @@ from prosa.generate.prompt import read_prompt
 from prosa.generate.row import Limits
 from prosa.generate.sampling import Sampling
 from prosa.serve.accounts import Account
-from prosa.serve.answers import Answers
+from prosa.serve.answers import Answers, Piece
 from prosa.serve.budget import most_tokens
 from prosa.serve.completion_request import CompletionRequest, several
 from prosa.serve.documents import no_completions
@@ -123,9 +123,8 @@ async def parts(
                 yield None
                 continue
             part = Part("".join(token.text for token in piece.tokens))
-            if body.logprobs is not None and piece.tokens:
-                known = [(token, True) for token in piece.tokens]
-                part.logprobs = writers[piece.index].of(known, [token.text for token in piece.tokens])
+            if body.logprobs is not None:
+                part.logprobs = writers[piece.index].of(*_written(piece))
             part.finish = piece.end.finish_reason if piece.end is not None else None
             yield piece.index, part
 
@@ -210,6 +209,13 @@ async def _echoed(asked: Asked, text: Text, logprobs: int | None) -> list[tuple[
         raise told(error, "prompt") from error
     tokens = [(Token(text.ids[0], "", 0.0), False), *((token, True) for token in scored)]
     return tokens[text.own :]
+
+
+def _written(piece: Piece) -> tuple[list[tuple[Token, bool]], list[str]]:
+    """New tokens and what they add to the text; the one that ends it is among them, and adds nothing."""
+    end = piece.end.end if piece.end is not None else None
+    tokens = piece.tokens if end is None else [*piece.tokens, end]
+    return [(token, True) for token in tokens], [token.text for token in tokens]
 
 
 def _echo(tokenizer: Any, text: Text, tokens: list[tuple[Token, bool]], writer: Logprobs | None) -> Part:

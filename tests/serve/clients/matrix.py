@@ -26,7 +26,7 @@ PAIRS = [
     ("Quanto é 2 + 2?", " Quatro."),
     ("", "Começar do nada também é começar."),
     ("A capital do Brasil é", " Brasília, e não o Rio — já foi."),
-    ("Acentos: ", "ação, coração, maçã, 😀"),
+    ("Acentos:", " ação, coração, maçã, 😀"),
 ]
 
 
