@@ -212,3 +212,13 @@ def test_the_message_in_portuguese():
             Sampling(top_p=3)
     finally:
         set_language(None)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-38, 1e-31])
+def test_the_coldest_temperatures_take_the_best(temperature):
+    """Of 1e-300 float32 makes 0, and 100 / 1e-38 it does not hold."""
+    for logits in (NINE, NINE * 1e4, -100 * NINE, torch.tensor([0.0, -torch.inf, -1.0])):
+        best = logits == logits.max()
+        assert (
+            next_probabilities(logits, Sampling(temperature=temperature, top_p=0.9)).tolist() == best.float().tolist()
+        )

@@ -63,6 +63,8 @@ SOUND = [{"type": "text", "text": "x"}, {"type": "input_audio"}]
 RESULT = {"role": "tool", "tool_call_id": "c1", "name": "g", "content": "x"}
 PICTURE = {"type": "image_url", "image_url": {"url": "http://127.0.0.1/x"}}
 BROKEN = {**CALL, "function": {"name": "f", "arguments": "[1"}}
+TWICE = {**CALL, "function": {"name": "f", "arguments": '{"a": 1, "a": 2}'}}
+NAN = {**CALL, "function": {"name": "f", "arguments": '{"a": NaN}'}}
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("store", {"store": True}),
     ("service_tier", {"service_tier": "flex"}),
@@ -97,12 +99,14 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("logit_bias", {"logit_bias": {"99999": 1}}),
     ("logit_bias.1", {"logit_bias": {"1": 101}}),
     ("logit_bias.x", {"logit_bias": {"x": 1}}),
+    ("logit_bias.1\n", {"logit_bias": {"1\n": 1}}),
     ("presence_penalty", {"presence_penalty": 3}),
     ("stream_options", {"stream_options": {"include_usage": True}}),
     ("stream_options.x", {"stream": True, "stream_options": {"x": 1}}),
     ("stream_options.include_obfuscation", {"stream": True, "stream_options": {"include_obfuscation": True}}),
     ("tools[0].type", {"tools": [{"type": "custom", "custom": {"name": "x"}}]}),
     ("tools[0].function.name", {"tools": [{"type": "function", "function": {"name": "a b"}}]}),
+    ("tools[0].function.name", {"tools": [{"type": "function", "function": {"name": "f\n"}}]}),
     ("tools[0].function.name", {"tools": [TOOL, TOOL]}),
     ("tools[0].function.parameters", {"tools": [LIST]}),
     ("tool_choice", {"tool_choice": "required"}),
@@ -128,6 +132,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("messages", {"messages": [{"role": "assistant", "tool_calls": [CALL]}]}),
     ("messages[0].tool_calls", {"messages": [{"role": "assistant", "tool_calls": [CALL, CALL]}]}),
     ("messages[0].tool_calls[0].function.arguments", {"messages": [{"role": "assistant", "tool_calls": [BROKEN]}]}),
+    ("messages[0].tool_calls[0].function.arguments", {"messages": [{"role": "assistant", "tool_calls": [TWICE]}]}),
+    ("messages[0].tool_calls[0].function.arguments", {"messages": [{"role": "assistant", "tool_calls": [NAN]}]}),
     ("messages[1].name", {"messages": [{"role": "assistant", "tool_calls": [CALL]}, RESULT]}),
 ]
 
@@ -185,11 +191,30 @@ def test_results_may_come_in_any_order(served: Serving) -> None:
         b'{"a":' * 100_000,
         b'{"a": ' + b"[" * 70 + b"]" * 70 + b"}",
         b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"model": "tiny", "prompt": "a", "prompt": "b"}',
     ],
 )
 def test_what_is_no_json(served: Serving, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     assert error_of(served.client.post("/tokenize", content=body, headers=headers), 400)["code"] == "invalid_json"
+
+
+def test_a_name_that_comes_twice_is_told(served: Serving) -> None:
+    """One of the two would be ignored."""
+    headers = {"Content-Type": "application/json"}
+    body = b'{"model": "tiny", "messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "max_tokens": 5}'
+    found = error_of(served.client.post("/v1/chat/completions", content=body, headers=headers), 400)
+    assert "'max_tokens'" in found["message"]
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-38, 1e-36])
+def test_a_temperature_near_zero_is_greedy(served: Serving, temperature: float) -> None:
+    """It failed, and all that was being written with it."""
+    cold, greedy = (
+        served.post("/v1/chat/completions", messages=SAID, max_tokens=5, temperature=t).json()["choices"]
+        for t in (temperature, 0)
+    )
+    assert cold == greedy
 
 
 @pytest.mark.parametrize(

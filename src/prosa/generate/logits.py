@@ -19,6 +19,8 @@ from torch import Tensor
 from prosa.generate.sampling import Sampling
 
 ROUNDING = 1e-6  # a cumulative probability this near below top_p counts as having reached it: float32 sums are inexact
+COLDEST = 1e-30
+"""A temperature as good as 0: of one below, float32 has no number, or no quotient."""
 
 
 def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -32,8 +34,8 @@ def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
 
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Divide by the temperature: softmax(x / T)."""
-    return logits / temperature
+    """Divide by the temperature: softmax(x / T); T is at least ``COLDEST``."""
+    return logits / max(temperature, COLDEST)
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:

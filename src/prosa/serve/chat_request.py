@@ -4,7 +4,6 @@ What asks for something that this server does not do is refused by its type (``L
 too; what asks for what is done anyway is taken.
 """
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -12,10 +11,10 @@ from pydantic import Field, StringConstraints
 from prosa.core.language import tr
 from prosa.serve.errors import wrong
 from prosa.serve.fields import Name, Sampled
-from prosa.serve.strict import Strict
+from prosa.serve.strict import Strict, strict_json
 from prosa.tokenizers.chat import Message, ToolCall
 
-FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
 Schema = dict[str, Any]
 
 
@@ -273,7 +272,7 @@ def _text(content: Content) -> str:
 
 def _call(call: Call, where: str) -> ToolCall:
     try:
-        arguments = json.loads(call.function.arguments or "{}")
+        arguments = strict_json(call.function.arguments or "{}")
     except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):

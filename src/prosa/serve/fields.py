@@ -18,7 +18,7 @@ LEAST_SHARE = 1e-9
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Name = Annotated[str, StringConstraints(max_length=1000)]
-TokenKey = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,8})$")]
+TokenKey = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,8})(?!\n)$")]
 
 
 class StreamOptions(Strict):

@@ -46,11 +46,12 @@ def parsed(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_constant)
+        value = strict_json(text)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError) as error:  # also UnicodeError, and numbers of thousands of digits
         place = f" ({error.msg}, {error.lineno}:{error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        place = f" ({error})" if isinstance(error, _Twice) else place
         message = tr(f"The body is not JSON in UTF-8{place}.", f"O corpo não é JSON em UTF-8{place}.")
         raise ApiError(400, message, code="invalid_json") from None
     if not isinstance(value, dict):
@@ -59,6 +60,16 @@ def parsed(body: bytes) -> Any:
         message = tr(f"The body is nested more than {MAX_DEPTH} deep.", f"O corpo tem mais de {MAX_DEPTH} níveis.")
         raise ApiError(400, message, code="invalid_json")
     return value
+
+
+def strict_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is none, a name comes twice in an object (one of the two would be ignored), or NaN.
+        RecursionError: a tower of brackets.
+    """
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
 
 
 def explained(error: RequestValidationError) -> ApiError:
@@ -130,6 +141,19 @@ def _deeper(value: Any, limit: int) -> bool:
             return False
         level = [inner for item in holders for inner in (item.values() if isinstance(item, dict) else item)]
     return any(isinstance(item, dict | list) for item in level)
+
+
+class _Twice(ValueError):
+    """A name comes twice in an object."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in value if names.count(name) > 1)[:100]
+        raise _Twice(tr(f"'{twice}' comes twice", f"'{twice}' aparece duas vezes"))
+    return value
 
 
 def _constant(name: str) -> Any:
