@@ -87,7 +87,7 @@ def explained(error: RequestValidationError) -> ApiError:
 
 
 def _telling(error: Any) -> int:
-    """Of several about one field: that it is unknown says most, that it is not of one of the types it may have, least."""
+    """Of several about one field: that it is unknown says most, a type that it has not, of several, least."""
     return 2 if error["type"] == "extra_forbidden" else 0 if error["type"].endswith("_type") else 1
 
 
