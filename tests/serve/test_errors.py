@@ -9,11 +9,15 @@ import pytest
 from openai.types import completion_create_params as text_params
 from openai.types import embedding_create_params as vector_params
 from openai.types.chat import completion_create_params as chat_params
+from pydantic import ValidationError
 from serving import MODEL, Serving, error_of
 
 from prosa.serve.chat_request import ChatRequest
 from prosa.serve.completion_request import CompletionRequest
 from prosa.serve.embeddings import EmbeddingRequest
+from prosa.serve.errors import ApiError
+from prosa.serve.strict import parsed
+from prosa.serve.tokenization import DetokenizeRequest
 
 SAID = [{"role": "user", "content": "Oi"}]
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
@@ -205,6 +209,32 @@ def test_a_name_that_comes_twice_is_told(served: Serving) -> None:
     body = b'{"model": "tiny", "messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "max_tokens": 5}'
     found = error_of(served.client.post("/v1/chat/completions", content=body, headers=headers), 400)
     assert "'max_tokens'" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/v1/chat/completions", {"messages": SAID, **{f"x{i}": 0 for i in range(100_000)}}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "t"}] * 100_000}]}),
+        ("/v1/chat/completions", {"messages": [{"role": "x"}] * 100_000}),
+        ("/v1/chat/completions", {"messages": SAID, "tools": [{"type": "x"}] * 100_000}),
+        ("/v1/completions", {"prompt": [*["a"] * 100_000, 1]}),
+        ("/v1/embeddings", {"input": [[-1]] * 100_000}),
+        ("/detokenize", {"tokens": ["a"] * 100_000}),
+    ],
+)
+def test_many_mistakes_cost_no_more_than_one(path: str, more: dict[str, Any]) -> None:
+    """All errors of a large body took 20 seconds, in which nobody else was answered."""
+    kinds: dict[str, Any] = {
+        "/v1/chat/completions": ChatRequest,
+        "/v1/completions": CompletionRequest,
+        "/v1/embeddings": EmbeddingRequest,
+        "/detokenize": DetokenizeRequest,
+    }
+    with pytest.raises((ApiError, ValidationError)) as found:
+        kinds[path].model_validate(parsed(json.dumps({"model": MODEL, **more}).encode()))
+    if isinstance(found.value, ValidationError):
+        assert found.value.error_count() < 10
 
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-38, 1e-36])

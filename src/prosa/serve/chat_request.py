@@ -26,7 +26,7 @@ class TextPart(Strict):
     prompt_cache_breakpoint: None = None
 
 
-Content = str | Annotated[list[TextPart], Field(min_length=1)]
+Content = str | Annotated[list[TextPart], Field(fail_fast=True, min_length=1)]
 
 
 class SystemMessage(Strict):
@@ -65,7 +65,7 @@ class AssistantMessage(Strict):
 
     role: Literal["assistant"]
     content: Content | None = None
-    tool_calls: Annotated[list[Call], Field(max_length=128)] | None = None
+    tool_calls: Annotated[list[Call], Field(fail_fast=True, max_length=128)] | None = None
     annotations: list[Any] | None = None
     refusal: None = None
     audio: None = None
@@ -121,7 +121,7 @@ class AllowedTools(Strict):
     """Some of the tools."""
 
     mode: Literal["auto", "required"]
-    tools: Annotated[list[NamedTool], Field(min_length=1)]
+    tools: Annotated[list[NamedTool], Field(fail_fast=True, min_length=1)]
 
 
 class AllowedToolChoice(Strict):
@@ -166,12 +166,12 @@ Choice = Literal["none", "auto", "required"] | Annotated[NamedTool | AllowedTool
 class ChatRequest(Sampled):
     """The whole body."""
 
-    messages: Annotated[list[AnyMessage], Field(min_length=1)]
+    messages: Annotated[list[AnyMessage], Field(fail_fast=True, min_length=1)]
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Field(fail_fast=True)] | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: bool | None = None
     response_format: Format | None = None

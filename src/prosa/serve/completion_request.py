@@ -7,9 +7,9 @@ from pydantic import Field
 from prosa.serve.fields import Sampled
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
-Ids = Annotated[list[TokenId], Field(min_length=1)]
-Texts = Annotated[list[str], Field(min_length=1)]
-SeveralIds = Annotated[list[Ids], Field(min_length=1)]
+Ids = Annotated[list[TokenId], Field(fail_fast=True, min_length=1)]
+Texts = Annotated[list[str], Field(fail_fast=True, min_length=1)]
+SeveralIds = Annotated[list[Ids], Field(fail_fast=True, min_length=1)]
 Prompt = str | Texts | Ids | SeveralIds
 
 

@@ -13,6 +13,8 @@ from prosa.serve.errors import ApiError, wrong
 
 MAX_DEPTH = 64
 """Arrays and objects inside each other."""
+MAX_NAMES = 4096
+"""Of an object; each that is unknown would be an error, and 300,000 of them keep the server from all else."""
 
 
 class Strict(BaseModel):
@@ -52,7 +54,7 @@ def parsed(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:  # also UnicodeError, and numbers of thousands of digits
         at = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else None
         place = tr(f" (line {at[0]}, column {at[1]})", f" (linha {at[0]}, coluna {at[1]})") if at else ""
-        place = f" ({error})" if isinstance(error, _Twice) else place
+        place = f" ({error})" if isinstance(error, _Odd) else place
         message = tr(f"The body is not JSON in UTF-8{place}.", f"O corpo não é JSON em UTF-8{place}.")
         raise ApiError(400, message, code="invalid_json") from None
     if not isinstance(value, dict):
@@ -202,16 +204,18 @@ def _deeper(value: Any, limit: int) -> bool:
     return any(isinstance(item, dict | list) for item in level)
 
 
-class _Twice(ValueError):
-    """A name comes twice in an object."""
+class _Odd(ValueError):
+    """An object has a name twice, or too many."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_NAMES:
+        raise _Odd(tr(f"an object has {len(pairs)} names", f"um objeto tem {len(pairs)} nomes"))
     value = dict(pairs)
     if len(value) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in value if names.count(name) > 1)[:100]
-        raise _Twice(tr(f"'{twice}' comes twice", f"'{twice}' aparece duas vezes"))
+        raise _Odd(tr(f"'{twice}' comes twice", f"'{twice}' aparece duas vezes"))
     return value
 
 

@@ -19,7 +19,7 @@ class TokenizeRequest(Strict):
 
     model: str
     prompt: str | None = None
-    messages: Annotated[list[AnyMessage], Field(min_length=1)] | None = None
+    messages: Annotated[list[AnyMessage], Field(fail_fast=True, min_length=1)] | None = None
     add_special_tokens: bool | None = None
     add_generation_prompt: bool | None = None
     return_token_strs: bool | None = None
@@ -39,7 +39,7 @@ class DetokenizeRequest(Strict):
     """Ids."""
 
     model: str
-    tokens: list[TokenId]
+    tokens: Annotated[list[TokenId], Field(fail_fast=True)]
 
 
 def tokenize(served: Served, body: TokenizeRequest, most_messages: int) -> dict[str, Any]:
