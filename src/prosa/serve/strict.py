@@ -129,7 +129,7 @@ def _said(error: Any) -> str:
         names = names.replace("True", "true").replace("False", "false")
         return tr(f"here it can only be {names}", f"aqui só pode ser {names.replace(' or ', ' ou ')}")
     if kind in ("less_than_equal", "greater_than_equal", "less_than", "greater_than"):
-        bound = next(iter(ctx.values()))
+        bound = f"{next(iter(ctx.values()))}".removesuffix(".0")
         english, portuguese = {
             "less_than_equal": ("at most", "no máximo"),
             "greater_than_equal": ("at least", "no mínimo"),
