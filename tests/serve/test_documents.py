@@ -71,7 +71,7 @@ def test_from_documents_alone_the_quote_is_the_answer_and_cites_its_passage(clie
 
 def test_both_tells_the_quote_then_what_the_model_writes_and_without_there_is_neither(client):
     both = _ask(client, "tiny", temperature=0).choices[0].message
-    assert both.content.startswith(f"“{QUOTE}” [1]\n\n")
+    assert both.content.startswith(f"“{QUOTE}” [1]\n\nThe model writes (it may be wrong):\n\n")
     alone = _ask(client, "tiny:no-documents", temperature=0).choices[0].message
     assert QUOTE not in alone.content
     assert alone.annotations == []
@@ -180,6 +180,6 @@ def test_a_server_indexes_its_folder_at_the_start(tmp_path, monkeypatch, capsys)
     with _documents(tmp_path / "docs") as documents:
         (hit,) = documents.search("girassóis").hits
         assert documents.passage(str(hit.id))["text"] == "Um girassol."
-    assert "1 documents, 1 passages" in capsys.readouterr().err
+    assert "documents: 1, passages: 1" in capsys.readouterr().err
     with _documents(None) as documents:
         assert documents is None

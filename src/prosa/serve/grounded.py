@@ -1,4 +1,4 @@
-"""An answer from documents: first their sentences on the question, quoted, then what the model writes, with its marks.
+"""An answer from documents: their sentences on the question, quoted; then, told apart, what the model writes, and marks.
 
 Of what a model writes, a sentence gets the mark of a passage only where that passage has most of its words; from
 documents alone the others are left out (``retrieve.answer.Citer``). Each mark is an annotation of the message:
@@ -85,7 +85,8 @@ def _lead(found: Found, *, alone: bool, asks: bool) -> tuple[str, tuple[Citation
         text += "“" + " ".join(quote.text.split()) + "”"
         cited.append(Citation(quote.number, begun, len(text), quote.text))
         text += f" [{quote.number}]"
-    return text + ("\n\n" if asks and text else ""), tuple(cited)
+    own = "" if alone else tr("The model writes (it may be wrong):", "O modelo escreve (pode errar):") + "\n\n"
+    return text + (f"\n\n{own}" if asks and text else ""), tuple(cited)
 
 
 class Writing:
