@@ -40,6 +40,11 @@ def test_headings_of_a_plain_text_stand_alone_in_capitals_or_are_named():
     assert [chunk.heading for chunk in chunks(text)] == ["CONTRATO", "Cláusula segunda"]
 
 
+def test_the_heading_of_a_clause_may_have_its_text_on_the_next_line():
+    text = "CLÁUSULA SEXTA - DO FRETE\nO frete é da vendedora.\n\nCLÁUSULA SÉTIMA - DA MULTA\nA multa é de 2%.\n"
+    assert [chunk.heading for chunk in chunks(text)] == ["CLÁUSULA SEXTA - DO FRETE", "CLÁUSULA SÉTIMA - DA MULTA"]
+
+
 def test_a_passage_is_as_full_as_whole_sentences_allow():
     text = "Uma frase de trinta letras é x. " * 5
     assert [len(piece) for piece in _cut(text, size=63)] == [63, 63, 31]

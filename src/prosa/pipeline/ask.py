@@ -199,8 +199,8 @@ def _whole(out: Path) -> bool:
 def _tell(done: "Indexed") -> None:
     say(
         tr(
-            f"{number(done.documents)} documents, {number(done.passages)} passages in {done.out}",
-            f"{number(done.documents)} documentos, {number(done.passages)} trechos em {done.out}",
+            f"documents: {number(done.documents)}, passages: {number(done.passages)}, in {done.out}",
+            f"documentos: {number(done.documents)}, trechos: {number(done.passages)}, em {done.out}",
         )
     )
     named = done.problems[:10] if done.read else []  # they were told when the files were read

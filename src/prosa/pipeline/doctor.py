@@ -47,7 +47,8 @@ def _torch() -> Check:
         import torch
     except ImportError as error:
         return Check("torch", "PyTorch", "bad", str(error), "make install")
-    return Check("torch", "PyTorch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    return Check("torch", "PyTorch", "ok", f"{torch.__version__}, {threads} thread{'s' * (threads != 1)}")
 
 
 def _processor() -> Check:

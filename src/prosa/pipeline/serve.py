@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from prosa.tokenizers.protocol import Tokenizer
 
 PORT = 8000
-FIRST_KEY = "first"
 _NAME = re.compile(r"\w[\w.@-]*")
 
 
@@ -98,7 +97,7 @@ def serve(
             say(tr(f"Serving {', '.join(wanted)} at {address}", f"Servindo {', '.join(wanted)} em {address}"))
             say(tr(f"  chat   {address}/\n  API    {address}/v1", f"  chat   {address}/\n  API    {address}/v1"))
             if not store.list():  # only now: a key that nobody sees is of no use
-                new_key = store.add(FIRST_KEY)
+                new_key = store.add(tr("first", "primeira"))
                 say(
                     tr(
                         f"  key    {new_key}\n  with it, open {address}/#key={new_key}\n"

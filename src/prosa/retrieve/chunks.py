@@ -48,7 +48,7 @@ def chunks(text: str, *, markdown: bool = False, size: int = SIZE) -> Iterator[C
 
     Args:
         markdown: headings are lines that begin with #; else short lines that stand alone and are in capitals or
-            named (``Capítulo II``, ``CLÁUSULA PRIMEIRA``).
+            named (``Capítulo II``, ``CLÁUSULA PRIMEIRA``); those that are both need a blank line only before them.
         size: the most characters of one.
     """
     for section in _sections(text, markdown):
@@ -78,7 +78,7 @@ def _headings(text: str, markdown: bool) -> Iterator[tuple[int, int, str]]:
             found = None if fenced else _LEVEL.match(line)
             if found:
                 yield at, len(found[1]), line[found.end() :].rstrip("# \t")[:_LONGEST_HEADING]
-        elif blank and (number + 1 == len(lines) or not lines[number + 1].strip()) and _is_heading(line):
+        elif blank and _is_heading(line) and (_is_clause(line) or not "".join(lines[number + 1 : number + 2]).strip()):
             yield at, 1, line.strip()
         blank = not line.strip()
         at += len(line) + 1
@@ -89,6 +89,11 @@ def _is_heading(line: str) -> bool:
     if not 3 <= len(line) <= _LONGEST_HEADING or line[-1] in ".!?:;," or not any(map(str.isalpha, line)):
         return False
     return line.isupper() or bool(_NAMED.match(line))
+
+
+def _is_clause(line: str) -> bool:
+    """Whether a heading is one even with its text on the next line, as contracts have it: CLÁUSULA SEXTA - DA MULTA."""
+    return line.isupper() and bool(_NAMED.match(line.strip()))
 
 
 def _pack(text: str, section: _Section, size: int) -> Iterator[Chunk]:

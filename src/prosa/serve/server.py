@@ -1,6 +1,7 @@
 """The server itself: uvicorn, within limits, ending with grace."""
 
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from types import ModuleType
@@ -18,6 +19,12 @@ with contextlib.suppress(ImportError):  # Windows has no such limits
     import resource
 
 BACKLOG = 2048
+_REASONS = {
+    errno.EADDRINUSE: "a porta já está em uso",
+    errno.EADDRNOTAVAIL: "esta máquina não tem esse endereço",
+    errno.EACCES: "permissão negada",
+}
+"""In Portuguese, why a port may not be had; the system says it in English."""
 FILES = 128
 """Open files beside connections."""
 SLACK = 5
@@ -46,11 +53,11 @@ def bind(host: str, port: int) -> socket.socket:
         raise UserError(
             tr(
                 f"cannot listen on {host}:{port}: {error.strerror}.",
-                f"não consigo ouvir em {host}:{port}: {error.strerror}.",
+                f"não é possível escutar em {host}:{port}: {_REASONS.get(error.errno or 0, error.strerror)}.",
             ),
             tr(
                 "Another server may be there already. Choose another port with --port; --port 0 takes any free one.",
-                "Talvez outro servidor já esteja lá. Escolha outra porta com --port; --port 0 usa qualquer uma livre.",
+                "Talvez outro servidor já esteja ali. Escolha outra porta com --port; --port 0 usa qualquer uma livre.",
             ),
         ) from error
     listener.setblocking(False)

@@ -52,7 +52,8 @@ def parsed(body: bytes) -> Any:
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError) as error:  # also UnicodeError, and numbers of thousands of digits
-        place = f" ({error.msg}, {error.lineno}:{error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        at = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else None
+        place = tr(f" (line {at[0]}, column {at[1]})", f" (linha {at[0]}, coluna {at[1]})") if at else ""
         place = f" ({error})" if isinstance(error, _Odd) else place
         message = tr(f"The body is not JSON in UTF-8{place}.", f"O corpo não é JSON em UTF-8{place}.")
         raise ApiError(400, message, code="invalid_json") from None
@@ -77,7 +78,7 @@ def strict_json(text: str) -> Any:
 def explained(error: RequestValidationError) -> ApiError:
     """What pydantic found wrong, the first of it, by the field's path in the request."""
     found = list(error.errors())
-    deepest = max(found, key=lambda one: (_of_kind(one), len(_path(one, error.body)), one["type"] == "extra_forbidden"))
+    deepest = max(found, key=lambda one: (_of_kind(one), len(_path(one, error.body)), _telling(one)))
     param = _path(deepest, error.body) or None
     kind = deepest["type"]
     if kind == "extra_forbidden":
@@ -94,8 +95,66 @@ def explained(error: RequestValidationError) -> ApiError:
         if kind.endswith("_type")
         else "invalid_value"
     )
-    said = str(deepest["msg"]).removeprefix("Value error, ")
+    said = _said(deepest)
     return wrong(param, tr(f"Invalid '{param}': {said}.", f"'{param}' inválido: {said}."), code)
+
+
+def _telling(error: Any) -> int:
+    """Of several about one field: that it is unknown says most, a type that it has not, of several, least."""
+    return 2 if error["type"] == "extra_forbidden" else 0 if error["type"].endswith("_type") else 1
+
+
+def _said(error: Any) -> str:
+    """A finding in the language of the messages; pydantic's own words where there are none here."""
+    kind, ctx = error["type"], error.get("ctx", {})
+    types = {
+        "string_type": ("text", "um texto"),
+        "int_type": ("a whole number", "um número inteiro"),
+        "int_from_float": ("a whole number", "um número inteiro"),
+        "float_type": ("a number", "um número"),
+        "finite_number": ("a finite number", "um número finito"),
+        "bool_type": ("true or false", "true ou false"),
+        "list_type": ("a list", "uma lista"),
+        "dict_type": ("an object", "um objeto"),
+        "model_type": ("an object", "um objeto"),
+        "model_attributes_type": ("an object", "um objeto"),
+    }
+    if kind in types:
+        english, portuguese = types[kind]
+        return tr(f"it must be {english}", f"deve ser {portuguese}")
+    if kind == "none_required":
+        return tr("this server does not take it", "este servidor não o aceita")
+    if kind in ("literal_error", "union_tag_invalid"):
+        names = str(ctx.get("expected") or ctx.get("expected_tags"))
+        names = names.replace("True", "true").replace("False", "false")
+        return tr(f"here it can only be {names}", f"aqui só pode ser {names.replace(' or ', ' ou ')}")
+    if kind in ("less_than_equal", "greater_than_equal", "less_than", "greater_than"):
+        bound = f"{next(iter(ctx.values()))}".removesuffix(".0")
+        english, portuguese = {
+            "less_than_equal": ("at most", "no máximo"),
+            "greater_than_equal": ("at least", "no mínimo"),
+            "less_than": ("less than", "menor que"),
+            "greater_than": ("more than", "maior que"),
+        }[kind]
+        return tr(f"it must be {english} {bound}", f"deve ser {portuguese} {bound}")
+    if kind in ("too_long", "too_short", "string_too_long", "string_too_short"):
+        text = kind.startswith("string")
+        if kind.endswith("long"):
+            most = ctx["max_length"]
+            if most == 0:
+                return tr("here it can only be empty", "aqui só pode ser vazio")
+            return (
+                tr(f"it has more than {most} characters", f"tem mais de {most} caracteres")
+                if text
+                else tr(f"it has more than {most} items", f"tem mais de {most} itens")
+            )
+        least = ctx["min_length"]
+        return (
+            tr(f"it needs at least {least} characters", f"precisa de ao menos {least} caracteres")
+            if text
+            else tr(f"it needs at least {least} items", f"precisa de ao menos {least} itens")
+        )
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _of_kind(error: Any) -> bool:
