@@ -360,3 +360,15 @@ def test_the_end_of_the_server(serve: Make, monkeypatch: pytest.MonkeyPatch, pat
     assert not server.thread.is_alive()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.address}/health")
+
+
+def test_a_body_of_two_lengths_ends_the_connection(serve: Make) -> None:
+    """Where a proxy believes ``Content-Length``, what follows would be a request of someone else's (RFC 9112, 6.3)."""
+    server = serve()
+    hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with raw(server) as connection:
+        connection.sendall(head(server, 5 + len(hidden), more="Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n" + hidden)
+        found = all_of(connection)
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert b"invalid_http" in found
+    assert found.count(b"HTTP/1.1 ") == 1
