@@ -87,8 +87,8 @@ class Gate:
         most = self._config.max_body
         names = [name for name, _ in scope["headers"]]
         if b"content-length" in names and b"transfer-encoding" in names:  # a proxy may believe the other one
-            message = tr("The body's length is told in two ways.", "O tamanho do corpo é dito de duas formas.")
-            raise ApiError(400, message, code="invalid_http")
+            why = tr("The body's length is told in two ways.", "O tamanho do corpo é dito de duas formas.")
+            raise ApiError(400, why, code="invalid_http")
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not length.isdigit() or len(length) > 18 or int(length) > most:
             raise self._too_large()
