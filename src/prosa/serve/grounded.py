@@ -1,4 +1,4 @@
-"""An answer from documents: their sentences on the question, quoted; then, told apart, what the model writes, and marks.
+"""An answer from documents: their sentences on the question, quoted; then, told apart, what the model writes.
 
 Of what a model writes, a sentence gets the mark of a passage only where that passage has most of its words; from
 documents alone the others are left out (``retrieve.answer.Citer``). Each mark is an annotation of the message:
