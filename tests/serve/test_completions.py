@@ -179,3 +179,12 @@ def test_tokenize_and_back(served: Serving) -> None:
     assert served.post("/tokenize", messages=messages, add_generation_prompt=False).json()["tokens"] == chat[:-1]
     assert error_of(served.post("/tokenize"), 400)["param"] == "prompt"
     assert error_of(served.post("/detokenize", tokens=[99_999]), 400)["param"] == "tokens"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/tokenize", {"prompt": "a" * 2**18}), ("/detokenize", {"tokens": [1] * 2**18})]
+)
+def test_a_text_of_any_length_would_hold_up_the_others(served: Serving, path: str, body: dict[str, Any]) -> None:
+    assert served.post(path, **body).status_code == 200
+    [(name, value)] = body.items()
+    assert error_of(served.post(path, **{name: value + value[:1]}), 400)["param"] == name

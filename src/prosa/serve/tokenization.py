@@ -13,12 +13,15 @@ from prosa.serve.errors import told, wrong
 from prosa.serve.served import Served
 from prosa.serve.strict import Strict
 
+LONGEST = 2**18
+"""Characters, or ids, of a request: millions of ids in one answer would keep the server from all else."""
+
 
 class TokenizeRequest(Strict):
     """A text, or a conversation."""
 
     model: str
-    prompt: str | None = None
+    prompt: Annotated[str, Field(max_length=LONGEST)] | None = None
     messages: Annotated[list[AnyMessage], Field(fail_fast=True, min_length=1)] | None = None
     add_special_tokens: bool | None = None
     add_generation_prompt: bool | None = None
@@ -39,7 +42,7 @@ class DetokenizeRequest(Strict):
     """Ids."""
 
     model: str
-    tokens: Annotated[list[TokenId], Field(fail_fast=True)]
+    tokens: Annotated[list[TokenId], Field(fail_fast=True, max_length=LONGEST)]
 
 
 def tokenize(served: Served, body: TokenizeRequest, most_messages: int) -> dict[str, Any]:
