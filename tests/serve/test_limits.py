@@ -11,6 +11,8 @@ import httpx
 import pytest
 from serving import MODEL, Serving, error_of
 
+from prosa.serve.store import StoreError
+
 Make = Callable[..., Serving]
 SAID = [{"role": "user", "content": "Oi"}]
 
@@ -372,3 +374,25 @@ def test_a_body_of_two_lengths_ends_the_connection(serve: Make) -> None:
     assert found.startswith(b"HTTP/1.1 400 ")
     assert b"invalid_http" in found
     assert found.count(b"HTTP/1.1 ") == 1
+
+
+def test_an_answer_whose_usage_cannot_be_written_goes_out_and_is_recorded_later(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"prompt": "Olá", "max_tokens": 3, "temperature": 0}
+    before = served.usage.today(1)
+    used = served.post("/v1/completions", **body).json()["usage"]["total_tokens"]
+    write, full = served.usage.settle, True
+
+    def settle(*arguments: Any, **tokens: int) -> None:
+        if full:
+            raise StoreError("the disk is full")
+        write(*arguments, **tokens)
+
+    monkeypatch.setattr(served.usage, "settle", settle)
+    assert served.post("/v1/completions", **body).json()["usage"]["total_tokens"] == used
+    assert error_of(served.post("/v1/completions", **body), 503)["code"] == "usage_unavailable"
+    assert served.usage.today(1) == before + used
+    full = False
+    assert served.post("/v1/completions", **body).status_code == 200
+    assert served.usage.today(1) == before + 3 * used
