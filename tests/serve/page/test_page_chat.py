@@ -114,6 +114,7 @@ def test_answering_again_and_editing_make_branches_that_stay(visit: Any, serve: 
     assert [m["content"] for m in sent(server)[2]["messages"]] == ["Oi", "dois", "E depois?"]
     page.locator(".turn.assistant").first.get_by_role("button", name="Version before").click()
     expect(page.locator(".assistant .text")).to_have_text("um")
+    page.wait_for_timeout(1000)  # the browser's database has it a moment after the page does
     page.reload()  # kept, and open again
     expect(page.locator(".assistant .text")).to_have_text("um")
     assert page.title() == "Oi – Prosa"
