@@ -175,3 +175,28 @@ def test_nothing_is_wider_than_the_screen(visit: Any, serve: Any) -> None:
     for width in (320, 390, 820, 1440):
         page.set_viewport_size({"width": width, "height": 700})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_who_closes_the_settings_and_writes_on_is_not_taken_back(visit: Any, serve: Any) -> None:
+    page: Page = visit(serve(answer, **ROUTES))
+    button = page.locator("#settings")
+    button.click()
+    expect(page.locator("#panel")).to_be_visible()
+    page.locator("#panel header button").click()
+    expect(button).to_be_focused()
+    button.click()
+    taken = page.evaluate(  # before the browser has told the page that the panel is closed, as a quick hand may
+        """() => {
+            const closed = new Promise((done) => document.querySelector("#panel").addEventListener("close", done));
+            document.querySelector("#panel header button").click();
+            document.querySelector("#message").focus();
+            return closed.then(() => new Promise(requestAnimationFrame)).then(() => document.activeElement.id);
+        }"""
+    )
+    assert taken == "message"
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.click()
+    button.focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(button).to_have_attribute("aria-expanded", "false")

@@ -112,16 +112,12 @@ async function show(one) {
     { class: "passage", tabindex: "0", "aria-busy": "true" },
     h("p", {}, tr("Opening…", "Abrindo…")),
   );
-  const back = document.activeElement;
   const dialog = h(
     "dialog",
     {
       class: "reader",
       "aria-labelledby": "reader-title",
-      onclose: () => {
-        dialog.remove();
-        back?.focus();
-      },
+      onclose: () => dialog.remove(),
       onclick: ({ target }) => target === dialog && dialog.close(),
     },
     h(

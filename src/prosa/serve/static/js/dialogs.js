@@ -3,15 +3,13 @@
 import { h } from "./dom.js";
 import { tr } from "./language.js";
 
-/** Shows a modal dialog until it closes; focus goes back to where it was. */
+/** Shows a modal dialog until it closes; the browser gives the focus back to where it was. */
 function shown(dialog) {
-  const back = document.activeElement;
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (back?.isConnected) back.focus();
       resolve(dialog.returnValue);
     });
   });

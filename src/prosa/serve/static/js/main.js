@@ -89,16 +89,11 @@ function closeSidebar() {
 
 function togglePanel(open = !parts.page.querySelector("#panel").open) {
   const panel = parts.page.querySelector("#panel");
-  const button = parts.page.querySelector("#settings");
-  if (open) {
-    if (wide.matches) panel.show();
-    else panel.showModal();
-  } else {
-    if (panel.open) panel.close();
-    button.focus();
-  }
-  parts.page.classList.toggle("with-panel", panel.open);
-  button.setAttribute("aria-expanded", String(panel.open));
+  if (!open) panel.close(); // the browser gives the focus back to the button
+  else if (wide.matches) panel.show();
+  else panel.showModal();
+  parts.page.classList.toggle("with-panel", open);
+  parts.page.querySelector("#settings").setAttribute("aria-expanded", String(open));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -158,4 +153,4 @@ await chat.listed();
 await chat.reopen();
 store.onOthers(() => chat.listed());
 await identify();
-parts.field.focus();
+if (document.activeElement === document.body) parts.field.focus(); // nobody has begun elsewhere

@@ -122,7 +122,7 @@ export function settingsPanel(chat, { close }) {
       class: "panel",
       id: "panel",
       "aria-labelledby": "panel-title",
-      onclose: () => close(),
+      onclose: ({ currentTarget: panel }) => panel.open || close(),
       onclick: ({ target, currentTarget: panel }) => target === panel && panel.matches(":modal") && close(), // beside it
     },
     h(
