@@ -135,6 +135,7 @@ def test_ctrl_c_stops_an_answer_and_then_the_chat(terminal, endless):
     written = re.match(r"[0-9]*", shown)[0]
     assert ("0123456789" * (len(written) // 10 + 1)).startswith(written)
     assert re.search(r"<\|assistant\|>(.*\n)*.*9.*<\|end\|>", here.ask("/tokens"))  # what was written is read
+    time.sleep(1)  # CPython's readline loses a Ctrl-C between showing the prompt and waiting: 3 of 150 here, none later
     here.type("\x03")
     shown, code = here.end()
     assert ("Goodbye." in shown, code) == (True, 0)
