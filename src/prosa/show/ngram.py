@@ -13,13 +13,14 @@ from prosa.show.words import percent
 def show_ngram(found: Jsonable) -> None:
     """A row an order, what it says, and the text that was written."""
     plain, console = found.to_json(), new_console()
-    a_token = tr("a character", "por caractere") if plain["unit"] == "characters" else tr("a word", "por palavra")
+    words = plain["unit"] == "words"
+    a_token = tr("a word", "por palavra") if words else tr("a character", "por caractere")
     heads = [
         tr("looks back on", "olha para trás"),
         tr("n-grams", "n-gramas"),
         tr(f"bits {a_token}, text itself", f"bits {a_token}, o próprio texto"),
         tr(f"bits {a_token}, held out", f"bits {a_token}, reservado"),
-        tr("bits a character", "bits por caractere"),
+        *([tr("bits a character", "bits por caractere")] if words else []),
         tr("bits a byte", "bits por byte"),
         tr("n-grams seen before", "n-gramas já vistos"),
     ]
@@ -37,6 +38,17 @@ def show_ngram(found: Jsonable) -> None:
             )
         )
     )
+    if words:
+        console.print(
+            Text(
+                tr(
+                    "Of words, neither blanks nor the spelling of an unknown word are paid for: bits a byte are fewer "
+                    "than they should be.",
+                    "Com palavras, nem os espaços nem a grafia de uma palavra desconhecida são pagos: os bits por byte "
+                    "são menos do que deveriam.",
+                )
+            )
+        )
     if plain["text"] is not None:
         console.print()
         console.print(Text(plain["text"].translate(CONTROLS)), soft_wrap=True)
@@ -53,7 +65,7 @@ def _rows(plain: dict[str, Any]) -> list[list[str]]:
             number(row["distinct"]),
             number(row["train_bits"], 3),
             number(row["held_out_bits"], 3),
-            number(row["bits_per_character"], 3),
+            *([number(row["bits_per_character"], 3)] if plain["unit"] == "words" else []),
             number(row["bits_per_byte"], 3),
             percent(row["seen"]),
         ]
