@@ -104,9 +104,7 @@ def test_predictions_are_scikit_learns(method, features, classes, tmp_path) -> N
 
 def test_naive_bayes_worked_by_hand() -> None:
     """Class a: sol 2, lua 1; class b: lua 1. a = 1: P(sol|a) = 3/5, P(lua|a) = 2/5, P(sol|b) = 1/3, P(lua|b) = 2/3."""
-    model = fit_linear(
-        "naive-bayes", ["sol sol", "lua", "lua"], [0, 0, 1], "ab", bag=BagConfig(min_texts=1, longest=1)
-    )
+    model = fit_linear("naive-bayes", ["sol sol", "lua", "lua"], [0, 0, 1], "ab", bag=BagConfig(min_texts=1, longest=1))
     assert model.bag.terms == ("lua", "sol")
     a, b = 2 / 3 * (3 / 5) * (2 / 5), 1 / 3 * (1 / 3) * (2 / 3)
     assert model.probabilities(["sol lua"])[0] == pytest.approx([a / (a + b), b / (a + b)], abs=1e-6)

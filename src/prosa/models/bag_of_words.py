@@ -34,8 +34,8 @@ class BagConfig:
     """What is counted."""
 
     features: Literal["auto", "counts", "tf-idf", "characters"] = "auto"
-    """counts: of words; tf-idf: of words, rare ones weigh more; characters: tf-idf of n-grams of characters. auto: counts
-    for naive-bayes, tf-idf for the others."""
+    """counts: of words; tf-idf: of words, rare ones weigh more; characters: tf-idf of n-grams of characters. auto:
+    counts for naive-bayes, tf-idf for the others."""
     shortest: int = 0
     """The shortest n-gram. 0: 1 word, or 2 characters."""
     longest: int = 0
@@ -47,10 +47,10 @@ class BagConfig:
         if not (0 <= self.shortest <= LONGEST_NGRAM and 0 <= self.longest <= LONGEST_NGRAM and self.min_texts >= 1):
             raise UserError(
                 tr(
-                    f"bag: shortest is {self.shortest}, longest {self.longest}, min_texts {self.min_texts}: n-grams have "
-                    f"1 to {LONGEST_NGRAM} parts, and occur in 1 text or more.",
-                    f"bag: shortest é {self.shortest}, longest {self.longest}, min_texts {self.min_texts}: n-gramas têm "
-                    f"1 a {LONGEST_NGRAM} partes, e ocorrem em pelo menos 1 texto.",
+                    f"bag: shortest is {self.shortest}, longest {self.longest}, min_texts {self.min_texts}: n-grams "
+                    f"have 1 to {LONGEST_NGRAM} parts, and occur in 1 text or more.",
+                    f"bag: shortest é {self.shortest}, longest {self.longest}, min_texts {self.min_texts}: n-gramas "
+                    f"têm 1 a {LONGEST_NGRAM} partes, e ocorrem em pelo menos 1 texto.",
                 )
             )
 
@@ -143,7 +143,9 @@ class Bag:
         starts, columns, values = [0], list[NDArray[np.int64]](), list[NDArray[np.float64]]()
         for text in texts:
             counts = Counter(
-                column for term in ngrams(text, self.features, self.lengths) if (column := column_of.get(term)) is not None
+                column
+                for term in ngrams(text, self.features, self.lengths)
+                if (column := column_of.get(term)) is not None
             )
             here = np.array(sorted(counts), np.int64)
             x = np.array([counts[column] for column in here.tolist()], np.float64)

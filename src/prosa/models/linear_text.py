@@ -3,13 +3,13 @@
     y = x W + b        x: (N, V), ``bag_of_words.py``;  W: (V, K);  y: (N, K);  the class is the largest y
 
     naive-bayes   W[t, c] = ln P(t | c), b[c] = ln P(c); y is ln P(c, text), its softmax P(c | text)
-                  P(t | c) = (count of t in texts of c + a) / (all counts in texts of c + a V)    (McCallum & Nigam 1998)
-    logistic      minimises ½ |W|² + C sum of -ln softmax(y)[label]; softmax(y) is P(c | text)            (Cox 1958)
-    svm           minimises ½ |W|² + C sum of max(0, 1 - m)²; y are margins, no probabilities    (Cortes & Vapnik 1995)
+                  P(t | c) = (count of t in texts of c + a) / (all counts there + a V)    (McCallum & Nigam 1998)
+    logistic      minimises ½ |W|² + C sum of -ln softmax(y)[label]; softmax(y) is P(c | text)        (Cox 1958)
+    svm           minimises ½ |W|² + C sum of max(0, 1 - m)²; y are margins, no probabilities  (Cortes & Vapnik 1995)
 
 With two classes logistic and svm have one column, of the second class: y = (0, m), or (-m, m). Learning is in
-``train.classical``; here is what is needed to classify: numpy alone. The folder has ``config.json``, ``model.safetensors``
-(W and b in float32, idf) and ``vocabulary.json``.
+``train.classical``; here is what is needed to classify: numpy alone. The folder has ``config.json``,
+``model.safetensors`` (W and b in float32, idf) and ``vocabulary.json``.
 """
 
 import hashlib

@@ -28,8 +28,13 @@ class Predicted(Protocol):
         ...
 
     @property
-    def probabilities(self) -> dict[str, float]:
-        """Of every class."""
+    def probabilities(self) -> dict[str, float] | None:
+        """Of every class; None of an svm."""
+        ...
+
+    @property
+    def margins(self) -> dict[str, float] | None:
+        """Of an svm: how far inside each class the text is."""
         ...
 
     @property
@@ -44,6 +49,7 @@ def show_classifier(result: Jsonable) -> None:
     show_figures(
         plain,
         (("trained_parameters",), tr("trained", "treinados"), 0),
+        (("terms",), tr("n-grams counted", "n-gramas contados"), 0),
         (("data", "texts"), tr("texts learnt from", "textos aprendidos"), 0),
         (("train", "loss"), tr("training loss (nats per text)", "perda de treino (nats por texto)"), 3),
         (("validation", "loss"), tr("held out: loss", "reservado: perda"), 3),
@@ -82,6 +88,9 @@ def show_predictions(predictions: Sequence[Predicted]) -> None:
     rows = []
     for p in predictions:
         shown = excerpt(p.text) + (tr(" (cut)", " (cortado)") if p.cut else "")
-        rows.append([p.label, percent(p.probabilities[p.label]), shown])
-    heads = [tr("class", "classe"), tr("probability", "probabilidade"), tr("text", "texto")]
+        sure = number((p.margins or {})[p.label], 2) if p.probabilities is None else percent(p.probabilities[p.label])
+        rows.append([p.label, sure, shown])
+    margins = any(p.probabilities is None for p in predictions)
+    how = tr("margin", "margem") if margins else tr("probability", "probabilidade")
+    heads = [tr("class", "classe"), how, tr("text", "texto")]
     new_console().print(table("", heads, rows, left=(0, 2)))
