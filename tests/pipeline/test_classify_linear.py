@@ -1,6 +1,7 @@
 """Linear classifiers through the commands: what is said does not depend on the other texts, and mistakes are told."""
 
 import json
+import shutil
 
 import pytest
 
@@ -9,6 +10,7 @@ from prosa.cli.main import main
 from prosa.core.errors import UserError
 from prosa.models.bag_of_words import BagConfig
 from prosa.pipeline.classify import classify, train_classifier
+from prosa.tokenizers.config import TokenizerConfig
 
 SENTENCES = {
     "bicho": ["o gato mia alto", "o cachorro late alto", "um gato e um cachorro", "o rato come queijo"],
@@ -71,3 +73,21 @@ def test_the_same_again_is_the_same_and_resume_knows_it(table, tmp_path, capsys)
     assert made("a", force=True, bag=BagConfig(min_texts=3)).figures["terms"] < first.figures["terms"]
     with pytest.raises(UserError, match="svm begins with no trained model"):
         made("c", model=str(first.folder))
+
+
+def test_a_cnn_learns_by_the_same_loop_and_resumes_exactly(table, tmp_path) -> None:
+    settings = ClassifyConfig(method="cnn", steps=40, checkpoint_every=20, precision="float32", compile=False)
+
+    def made(name, resume="no"):
+        return train_classifier(
+            (table,), out=tmp_path / name, classify=settings, tokenizer=TokenizerConfig(vocab_size=300), resume=resume
+        )
+
+    first = made("a")
+    assert first.figures["held_out"]["accuracy"] == 1.0
+    assert [p.label for p in classify(str(tmp_path / "a"), ("um gato", "uma rosa"))] == ["bicho", "planta"]
+    weights = (first.folder / "model.safetensors").read_bytes()
+    for gone in ("COMPLETE", "model.safetensors", "training.json", "config.json"):
+        (first.folder / gone).unlink()
+    shutil.rmtree(first.folder / "checkpoints" / "step_40")
+    assert (made("a", "must").folder / "model.safetensors").read_bytes() == weights

@@ -7,7 +7,7 @@ classifiers over bags of words (``models.linear_text``), which ``load_classifier
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from prosa.data.batches import Batch
+    from prosa.models.cnn import TextCNN
     from prosa.models.linear_text import LinearText
     from prosa.models.scored import ScoredGPT
 
-Method = Literal["transformer", "naive-bayes", "logistic", "svm"]
+Method = Literal["transformer", "cnn", "naive-bayes", "logistic", "svm"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class ClassifyConfig(TrainConfig):
     """How a classifier is trained; what differs from pretraining, and its own."""
 
     method: Method = "transformer"
-    """transformer: the model that --model names, or a new GPT. naive-bayes, logistic, svm: from bags of words; the
-    training options below do not concern them."""
+    """transformer: the model that --model names, or a new GPT. cnn: a new convolutional network. naive-bayes, logistic,
+    svm: from bags of words; the training options below do not concern them."""
     epochs: float = 10.0
     """With steps 0: the most passes over the texts. 0: no limit."""
     batch_size: int = 16
@@ -70,17 +71,22 @@ class ClassifyConfig(TrainConfig):
 
 
 class ClassLoss:
-    """Cross-entropy of the labels, in nats a text; an objective of ``train.loop`` whose targets are texts."""
+    """Cross-entropy of the labels, in nats a text (or image); an objective of ``train.loop``.
+
+    Args:
+        outputs: model and batch -> (B, n) logits; of a decoder unless told.
+    """
+
+    def __init__(self, outputs: "Callable[[Any, Any], Tensor] | None" = None) -> None:
+        self.outputs = outputs
 
     def __call__(self, model: Any, batch: "Batch") -> "tuple[Tensor, int, dict[str, float]]":
-        """See ``train.objectives.Objective``; the batch is a ``LabelledBatch``. The other sum is ``accuracy``."""
+        """See ``train.objectives.Objective``; the targets are the labels' numbers. The other sum is ``accuracy``."""
         import torch.nn.functional as F
 
         from prosa.align.scoring import outputs_of
-        from prosa.data.labelled_batches import LabelledBatch
 
-        assert isinstance(batch, LabelledBatch)
-        logits = outputs_of(model, batch)
+        logits = (self.outputs or outputs_of)(model, batch)
         right = (logits.detach().argmax(-1) == batch.targets).sum()
         loss = F.cross_entropy(logits, batch.targets, reduction="sum")
         return loss, len(batch.targets), {"accuracy": float(right)}
@@ -131,7 +137,7 @@ class Classifier:
         device: "auto": CUDA, else MPS, else the CPU.
     """
 
-    def __init__(self, network: "ScoredGPT", tokenizer: Tokenizer, *, device: DeviceName = "auto") -> None:
+    def __init__(self, network: "ScoredGPT | TextCNN", tokenizer: Tokenizer, *, device: DeviceName = "auto") -> None:
         self.network = network.to(choose_device(device)).eval()
         self.tokenizer = tokenizer
 
@@ -196,14 +202,21 @@ def load_classifier(folder: Path, *, device: DeviceName = "auto") -> TextClassif
     Raises:
         UserError: it is none, something is missing or damaged, or its tokenizer is not the one it was trained with.
     """
+    from prosa.models.cnn import TEXT_TYPE, TextCNN, load_cnn
     from prosa.models.folder import read_config
     from prosa.models.huggingface import check_tokenizer
     from prosa.models.huggingface_scored import load_scored
     from prosa.models.linear_text import is_linear, load_linear
     from prosa.tokenizers.load import load
 
-    if is_linear(read_config(folder)):
+    config = read_config(folder)
+    if is_linear(config):
         return LinearClassifier(load_linear(folder))
+    if config.get("model_type") == TEXT_TYPE:
+        cnn, tokenizer = load_cnn(folder), load(folder)
+        assert isinstance(cnn, TextCNN)
+        check_tokenizer(folder, tokenizer, cnn.config.vocab_size)
+        return Classifier(cnn, tokenizer, device=device)
     network = load_scored(folder)
     if len(network.config.labels) < 2:
         raise UserError(

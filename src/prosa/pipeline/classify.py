@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prosa.align.classify import ClassifyConfig, Prediction
+from prosa.align.classify import ClassifyConfig, Method, Prediction
 from prosa.align.lora import LoraConfig
 from prosa.core.config import write_yaml
 from prosa.core.device import DeviceName
-from prosa.core.errors import UserError
+from prosa.core.errors import UserError, unknown
 from prosa.core.files import mark_complete, read_json, write_json, write_text
 from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.corpus.problems import Problems
 from prosa.data.labelled import Columns, Labelled, is_blank, read_labelled, split
-from prosa.models.bag_of_words import BagConfig
-from prosa.pipeline.model_choice import ModelChoice
+from prosa.models.bag_of_words import BagConfig, FeatureName
+from prosa.pipeline.model_choice import OWN_CONTEXT, ModelChoice
 from prosa.pipeline.run import CLASSIFIER, load, model_folder
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_same_start, check_wishes, is_done, settled
 from prosa.pipeline.tokenizer import given_text
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from prosa.tokenizers.protocol import Tokenizer
 
 MOST_CLASSES = 1000
+FINE_TUNED = "fine-tuned"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,56 @@ class Configuration:
     linear: LinearConfig
 
 
+ROWS: dict[str, tuple[Method, FeatureName | None]] = {
+    "naive-bayes": ("naive-bayes", "counts"),
+    "logistic-counts": ("logistic", "counts"),
+    "logistic": ("logistic", "tf-idf"),
+    "logistic-characters": ("logistic", "characters"),
+    "svm-counts": ("svm", "counts"),
+    "svm": ("svm", "tf-idf"),
+    "svm-characters": ("svm", "characters"),
+    "cnn": ("cnn", None),
+    "gpt": ("transformer", None),
+    FINE_TUNED: ("transformer", None),
+}
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """How classifiers are compared."""
+
+    methods: tuple[str, ...] = ()
+    """Which: naive-bayes logistic svm (logistic-counts, svm-characters and so on: other features), cnn, gpt (from random
+    weights), fine-tuned (the model that --model names). None: all."""
+    folds: int = 5
+    """In how many parts the texts are divided, each measured once by what was learnt from the others."""
+    repeats: int = 1
+    """How often all that is done, with other folds and other seeds."""
+    minutes: float = 1.0
+    """The longest that cnn, gpt and fine-tuned may train, each time; in place of --classify.minutes."""
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            if name not in ROWS:
+                raise unknown(tr("method", "método"), name, ROWS)
+        if self.folds < 2 or self.repeats < 1 or not 0 < self.minutes < float("inf"):
+            raise UserError(
+                tr(
+                    f"comparison: folds is {self.folds} but must be at least 2, repeats {self.repeats} at least 1, "
+                    f"minutes {self.minutes} above 0.",
+                    f"comparison: folds é {self.folds}, mas deve ser pelo menos 2; repeats {self.repeats}, pelo menos "
+                    f"1; minutes {self.minutes}, acima de 0.",
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Comparison(Configuration):
+    """What ``comparison/config.resolved.yaml`` holds."""
+
+    comparison: ComparisonConfig
+
+
 def train_classifier(
     data: tuple[Path, ...],
     *,
@@ -63,6 +114,8 @@ def train_classifier(
     lora: LoraConfig = LoraConfig(),
     bag: BagConfig = BagConfig(),
     linear: LinearConfig = LinearConfig(),
+    compare: bool = False,
+    comparison: ComparisonConfig = ComparisonConfig(),
     resume: Resume = "no",
     force: bool = False,
 ) -> Tuned:
@@ -79,6 +132,8 @@ def train_classifier(
         lora: With a model: adapters in place of training all weights, merged in the end.
         bag: For naive-bayes, logistic, svm: what is counted.
         linear: For naive-bayes, logistic, svm: how they learn.
+        compare: Cross-validate every method on the same folds, say which to choose, and keep it, trained on all texts.
+        comparison: With compare: how.
         resume: auto goes on from the newest good checkpoint or begins; must (or no value) needs one.
         force: Replace a classifier/ that is there.
 
@@ -102,22 +157,28 @@ def train_classifier(
             ),
             tr("Leave --model or --classify.method out.", "Omita --model ou --classify.method."),
         )
+    if compare:
+        from prosa.pipeline.compare import compare_classifiers
+
+        both = Comparison(source, data, columns, classify, shape, tokenizer, lora, bag, linear, comparison)
+        return compare_classifiers(both, out, resume, force=force)
     folder = out / CLASSIFIER
     asked = Configuration(source, data, columns, classify, shape, tokenizer, lora, bag, linear)
     if is_done(folder, asked, resume):
         return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
         check_same_start(folder, asked, ("model", "lora", "shape", "tokenizer"))
-    if classify.method != "transformer":
+    if classify.method not in ("transformer", "cnn"):
         return _train_linear(asked, classify.method, folder, resume, force=force)
     import torch
 
     from prosa.align.classify import ClassLoss
     from prosa.align.lora import merge
-    from prosa.align.scoring import score_sequences
+    from prosa.align.scoring import outputs_of, score_sequences, text_outputs
     from prosa.align.validation import means
     from prosa.data.labelled_batches import LabelledBatches, encode_texts
     from prosa.evaluate.classification import classification
+    from prosa.models.cnn import TextCNN, TextCNNConfig, save_cnn
     from prosa.models.huggingface_scored import save_scored
     from prosa.models.scored import ScoredGPT
     from prosa.train.loop import fit
@@ -127,8 +188,17 @@ def train_classifier(
     number_of = {label: n for n, label in enumerate(labels)}
     learnt, held_out = split(texts, classify.held_out)
     torch.manual_seed(classify.seed)
-    backbone, encoder = _begin_with(source, learnt, shape, tokenizer)
-    context = backbone.config.context
+    network: ScoredGPT | TextCNN
+    if classify.method == "cnn":
+        encoder = _new_tokenizer(learnt, tokenizer)
+        context = shape.context or OWN_CONTEXT
+        network = TextCNN(TextCNNConfig(encoder.vocab_size, context, tuple(labels)))
+        loss = ClassLoss(text_outputs)
+    else:
+        backbone, encoder = _begin_with(source, learnt, shape, tokenizer)
+        context = backbone.config.context
+        network = ScoredGPT(backbone.float(), labels)
+        loss = ClassLoss(outputs_of)
 
     def batches(chosen: Sequence[Labelled]) -> LabelledBatches:
         encoded = encode_texts(encoder, [item.text for item in chosen])
@@ -144,24 +214,28 @@ def train_classifier(
     )
     tell_texts(texts, problems.count, labels, len(learnt), cut)
     begin(folder, asked, resume, force=force, inputs=data, later=())
-    network = ScoredGPT(backbone.float(), labels)
     trained = adapted(network, lora)
     result = fit(
         network,
-        ClassLoss(),
+        loss,
         train,
         classify,
         folder,
         resume=resume != "no",
         data_fingerprint=train.fingerprint,
-        validate=means(ClassLoss(), measured, "texts") if measured else None,
+        validate=means(loss, measured, "texts") if measured else None,
     )
     parameters = sum(p.numel() for p in network.parameters())
     if lora.rank:
         merge(network)
     truth = [number_of[item.label] for item in held_out]
     said = score_sequences(network.eval(), [ids[:context].tolist() for ids in unseen]).argmax(-1).tolist()
-    save_scored(network.cpu(), folder, tokenizer=encoder)
+    network.cpu()
+    if isinstance(network, TextCNN):
+        save_cnn(network, folder)
+        encoder.save(folder)
+    else:
+        save_scored(network, folder, tokenizer=encoder)
     return complete(
         folder,
         result,
@@ -314,10 +388,15 @@ def _begin_with(
         backbone, tokenizer, _ = load(source)
         return backbone, tokenizer
     from prosa.models.gpt import GPT
+
+    tokenizer = _new_tokenizer(learnt, config)
+    return GPT(shape.config(tokenizer.vocab_size)), tokenizer
+
+
+def _new_tokenizer(learnt: Sequence[Labelled], config: TokenizerConfig) -> "Tokenizer":
     from prosa.tokenizers.train import train
 
-    tokenizer = train((item.text for item in learnt), config)
-    return GPT(shape.config(tokenizer.vocab_size)), tokenizer
+    return train((item.text for item in learnt), config)
 
 
 def tell_texts(texts: Sequence[Labelled], bad: int, labels: Sequence[str], learnt: int, more: str = "") -> None:

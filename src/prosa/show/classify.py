@@ -1,11 +1,11 @@
 """A classifier on the terminal: what it learnt, what it confuses, and what it says of texts."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from rich.text import Text
 
-from prosa.core.language import number, tr
+from prosa.core.language import duration, number, size, tr
 from prosa.corpus.repair import excerpt
 from prosa.show.console import Jsonable, new_console, table
 from prosa.show.terminal import show_figures
@@ -54,6 +54,9 @@ def show_classifier(result: Jsonable) -> None:
         (("train", "loss"), tr("training loss (nats per text)", "perda de treino (nats por texto)"), 3),
         (("validation", "loss"), tr("held out: loss", "reservado: perda"), 3),
     )
+    if "comparison" in plain:
+        show_comparison(plain["comparison"])
+        return
     console, found = new_console(), plain["held_out"]
     if found is None:
         console.print(Text(tr("Nothing was held out to measure it on.", "Nada foi reservado para medi-lo.")))
@@ -81,6 +84,73 @@ def show_classifier(result: Jsonable) -> None:
             style="bold",
         )
     )
+
+
+def show_comparison(plain: Mapping[str, Any]) -> None:
+    """The table that tells which classifier to choose, best first, and the choice with its reason."""
+    heads = [
+        tr("classifier", "classificador"),
+        tr("accuracy", "acurácia"),
+        tr("95% interval", "intervalo de 95%"),
+        tr("macro F1", "F1 macro"),
+        tr("95% interval", "intervalo de 95%"),
+        tr("training", "treino"),
+        tr("on disk", "em disco"),
+        tr("texts/s", "textos/s"),
+    ]
+    good = [row for row in plain["rows"] if "problem" not in row]
+    rows = [
+        [
+            ("→ " if row["name"] == plain["chosen"] else "  ") + row["name"],
+            percent(row["accuracy"]),
+            _ends(row["interval"]),
+            percent(row["macro_f1"]),
+            _ends(row["macro_f1_interval"]),
+            duration(row["seconds"]),
+            size(row["bytes"]),
+            number(row["texts_per_second"]),
+        ]
+        for row in sorted(good, key=lambda row: -row["accuracy"])
+    ]
+    rows += [["  " + row["name"], *["–"] * 7] for row in plain["rows"] if "problem" in row]
+    folds, n = number(plain["folds"]), number(plain["n"])
+    title = tr(
+        f"Cross-validated: {n} texts in {folds} folds, repeated {plain['repeats']} times; intervals are over texts",
+        f"Validação cruzada: {n} textos em {folds} partes, repetida {plain['repeats']} vezes; os intervalos são sobre "
+        "os textos",
+    )
+    console = new_console()
+    console.print(table(title, heads, rows))
+    for row in plain["rows"]:
+        if "problem" in row:
+            console.print(Text(f"{row['name']}: {row['problem']}"), soft_wrap=True)
+    chosen = next(row for row in good if row["name"] == plain["chosen"])
+    reason = (
+        tr("the best", "o melhor")
+        if plain["chosen"] == plain["best"]
+        else tr(
+            f"the smallest of those that are not clearly worse than the best, {plain['best']} (which is ahead by "
+            f"{_ends(chosen['behind_best'])} on the same texts)",
+            f"o menor dos que não são claramente piores que o melhor, {plain['best']} (que está à frente por "
+            f"{_ends(chosen['behind_best'])} nos mesmos textos)",
+        )
+    )
+    commonest = percent(chosen["commonest"])
+    console.print(
+        Text(
+            tr(
+                f"Kept: {plain['chosen']}, {reason}. Always saying the commonest class: {commonest}.",
+                f"Ficou: {plain['chosen']}, {reason}. Dizer sempre a classe mais comum: {commonest}.",
+            ),
+            style="bold",
+        ),
+        soft_wrap=True,
+    )
+
+
+def _ends(interval: Sequence[float]) -> str:
+    low, high = (percent(end) for end in interval)
+    return tr(f"{low} to {high}", f"{low} a {high}")
 
 
 def show_predictions(predictions: Sequence[Predicted]) -> None:
