@@ -86,7 +86,8 @@ class ClassLoss:
 
         from prosa.align.scoring import outputs_of
 
-        logits = (self.outputs or outputs_of)(model, batch)
+        outputs: Any = self.outputs or outputs_of
+        logits = outputs(model, batch)
         right = (logits.detach().argmax(-1) == batch.targets).sum()
         loss = F.cross_entropy(logits, batch.targets, reduction="sum")
         return loss, len(batch.targets), {"accuracy": float(right)}

@@ -94,7 +94,7 @@ def save_linear(model: LinearText, folder: Path) -> None:
         "id2label": {str(n): label for n, label in enumerate(model.labels)},
         "vocabulary_sha256": hashlib.sha256(vocabulary.encode("utf-8")).hexdigest(),
     }
-    arrays = {"weight": model.weight, "bias": model.bias}
+    arrays: dict[str, NDArray[Any]] = {"weight": model.weight, "bias": model.bias}
     if model.bag.idf is not None:
         arrays["idf"] = model.bag.idf
     write_folder(folder, config, {name: from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()})
@@ -116,8 +116,10 @@ def load_linear(folder: Path) -> LinearText:
     config = read_config(folder)
     tensors, where = read_weights(folder)
     terms = read_json(folder / VOCABULARY)
-    names, lengths = config.get("id2label"), config.get("ngrams")
-    method, features = config.get("method"), config.get("features")
+    names: Any = config.get("id2label")
+    lengths: Any = config.get("ngrams")
+    method: Any = config.get("method")
+    features: Any = config.get("features")
     good = (
         method in get_args(LinearMethod)
         and features in get_args(FeatureName)

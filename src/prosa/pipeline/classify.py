@@ -71,8 +71,8 @@ class ComparisonConfig:
     """How classifiers are compared."""
 
     methods: tuple[str, ...] = ()
-    """Which: naive-bayes logistic svm (logistic-counts, svm-characters and so on: other features), cnn, gpt (from random
-    weights), fine-tuned (the model that --model names). None: all."""
+    """Which: naive-bayes logistic svm (logistic-counts, svm-characters and so on: other features), cnn, gpt (from
+    random weights), fine-tuned (the model that --model names). None: all."""
     folds: int = 5
     """In how many parts the texts are divided, each measured once by what was learnt from the others."""
     repeats: int = 1
@@ -168,7 +168,7 @@ def train_classifier(
         return Tuned(folder, read_json(folder / TRAINING))
     if resume != "no":
         check_same_start(folder, asked, ("model", "lora", "shape", "tokenizer"))
-    if classify.method not in ("transformer", "cnn"):
+    if classify.method != "transformer" and classify.method != "cnn":
         return _train_linear(asked, classify.method, folder, resume, force=force)
     import torch
 

@@ -1,9 +1,9 @@
 """``prosa train-classifier --compare``: every classifier on the same folds, and which one to choose.
 
-Cross-validation (Stone 1974): the texts are divided into k folds, each with the labels' shares; what was learnt from k-1
-of them is asked about the other, so that every text is classified once by something that has not seen it. Intervals are
-over the texts: Wilson's of the accuracy, the bootstrap's of macro F1. They say how much other texts would change the
-figures, not other folds or seeds (``repeats`` averages over these).
+Cross-validation (Stone 1974): the texts are divided into k folds, each with the labels' shares; what was learnt from
+k - 1 of them is asked about the other, so that every text is classified once by something that has not seen it.
+Intervals are over the texts: Wilson's of the accuracy, the bootstrap's of macro F1. They say how much other texts would
+change the figures, not other folds or seeds (``repeats`` averages over these).
 
 The rule: among the classifiers whose accuracy is not clearly below the best one's (the 95 % interval of the paired
 difference, on the same texts, reaches 0) the smallest on disk is chosen. It is trained on all texts and kept in
