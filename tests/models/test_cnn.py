@@ -43,7 +43,7 @@ def test_padding_is_not_seen_and_one_token_is_a_text() -> None:
 def test_the_image_network_is_the_formula() -> None:
     """Written with unfolded windows and plain products."""
     torch.manual_seed(0)
-    config = ImageCNNConfig(("a", "b"), 9, 6, channels=2, filters=(3, 4), d_hidden=5, mean=0.2, deviation=0.5)
+    config = ImageCNNConfig(("a", "b"), 9, 6, channels=2, filters=(3, 4), d_hidden=5, mean=(0.2, 0.3), deviation=(0.5,))
     model = ImageCNN(config).eval()
     images = torch.randint(256, (2, 2, 9, 6), dtype=torch.uint8)
 
@@ -55,7 +55,9 @@ def test_the_image_network_is_the_formula() -> None:
         y = y.clamp(min=0)[:, :, : y.shape[2] // 2 * 2, : y.shape[3] // 2 * 2]
         return torch.stack([y[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]).amax(0)
 
-    x = layer(layer((images.double() / 255 - 0.2).float() / 0.5, model.conv1), model.conv2)
+    x = layer(
+        layer((images.double() / 255 - torch.tensor([0.2, 0.3])[:, None, None]).float() / 0.5, model.conv1), model.conv2
+    )
     hidden = (x.reshape(2, -1) @ model.full.weight.T + model.full.bias).clamp(min=0)
     expected = hidden @ model.score.weight.T + model.score.bias
     assert model(images).tolist() == [pytest.approx(row, abs=1e-5) for row in expected.tolist()]
@@ -71,7 +73,7 @@ def test_folders_keep_them_and_damage_is_refused(tmp_path) -> None:
     assert again.config == model.config
     assert torch.equal(again(ids, ends), model(ids, ends))
     images = torch.randint(256, (2, 1, 8, 8), dtype=torch.uint8)
-    network = ImageCNN(ImageCNNConfig(("sim", "não"), 8, 8, mean=0.13, deviation=0.31))
+    network = ImageCNN(ImageCNNConfig(("sim", "não"), 8, 8, mean=(0.13,), deviation=(0.31,)))
     save_cnn(network, tmp_path / "i")
     assert torch.equal(load_cnn(tmp_path / "i")(images), network(images))
     path = tmp_path / "i" / "config.json"

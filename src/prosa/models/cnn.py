@@ -82,8 +82,9 @@ class ImageCNNConfig:
     channels: int = 1
     filters: tuple[int, int] = (16, 32)
     d_hidden: int = 58
-    mean: float = 0.0
-    deviation: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    """Of each channel, or one for all."""
+    deviation: tuple[float, ...] = (1.0,)
 
     @property
     def pooled(self) -> tuple[int, int]:
@@ -115,6 +116,14 @@ class ImageCNN(nn.Module):
         self.full = nn.Linear(second * rows * columns, config.d_hidden)
         self.score = nn.Linear(config.d_hidden, len(config.labels))
 
+    @property
+    def training_flops(self) -> float:
+        """FLOPs of a forward and a backward pass of an image."""
+        config = self.config
+        first, second = (conv.weight.numel() for conv in (self.conv1, self.conv2))
+        pixels = config.height * config.width
+        return 6.0 * (pixels * first + pixels / 4 * second + self.full.weight.numel() + self.score.weight.numel())
+
     def forward(self, images_BDHX: Tensor) -> Tensor:
         """(B, D, H, X) uint8 -> (B, n)."""
         return self.head(self.hidden(images_BDHX))
@@ -132,9 +141,10 @@ class ImageCNN(nn.Module):
         return outputs
 
 
-def normalised(images: Tensor, mean: float, deviation: float) -> Tensor:
+def normalised(images_BDHX: Tensor, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Tensor:
     """Pixels 0 … 255 as numbers around 0, float32."""
-    return (images.float() / 255 - mean) / deviation
+    mean_D11, deviation_D11 = (images_BDHX.new_tensor(v, dtype=torch.float32)[:, None, None] for v in (mean, deviation))
+    return (images_BDHX.float() / 255 - mean_D11) / deviation_D11
 
 
 def save_cnn(model: TextCNN | ImageCNN, folder: Path) -> None:

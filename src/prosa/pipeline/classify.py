@@ -257,18 +257,23 @@ def train_classifier(
     )
 
 
-def classify(model: str, texts: tuple[str, ...], *, device: DeviceName = "auto") -> list[Prediction]:
-    """Say which class each text is of.
+def classify(
+    model: str, texts: tuple[str, ...], *, resize: bool = False, device: DeviceName = "auto"
+) -> list[Prediction]:
+    """Say which class each text (or image) is of.
 
     Args:
         model: A run (its classifier), or a classifier's folder.
-        texts: The texts, or - for standard input, a text a line; empty lines are left out.
+        texts: The texts, or - for standard input, a text a line; empty lines are left out. With a classifier of images:
+            the pictures' files.
+        resize: Scale pictures of another size.
         device: Where to compute.
 
     Raises:
-        UserError: no such classifier, no text, or an empty one.
+        UserError: no such classifier, no text, or an empty one; a picture of another size.
     """
     from prosa.align.classify import load_classifier
+    from prosa.align.classify_images import is_of_images, load_image_classifier
 
     folder = Path(model) / CLASSIFIER if (Path(model) / CLASSIFIER).is_dir() else Path(model)
     if not (folder / "config.json").is_file():
@@ -287,6 +292,8 @@ def classify(model: str, texts: tuple[str, ...], *, device: DeviceName = "auto")
             given.append(text)
     if not given:
         raise UserError(tr("no text given.", "nenhum texto foi dado."))
+    if is_of_images(folder):
+        return load_image_classifier(folder, device=device).classify([Path(text) for text in given], resize=resize)
     return load_classifier(folder, device=device).classify(given)
 
 

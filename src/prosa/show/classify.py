@@ -57,16 +57,35 @@ def show_classifier(result: Jsonable) -> None:
     if "comparison" in plain:
         show_comparison(plain["comparison"])
         return
+    _measured(plain, tr("texts", "textos"))
+
+
+def show_image_classifier(result: Jsonable) -> None:
+    """The same of a classifier of images."""
+    plain = result.to_json()
+    figures = {name: value for name, value in plain.items() if name != "tokens"}
+    show_figures(
+        figures,
+        (("images",), tr("images seen", "imagens vistas"), 0),
+        (("train", "loss"), tr("training loss (nats per image)", "perda de treino (nats por imagem)"), 3),
+        (("validation", "loss"), tr("held out: loss", "reservado: perda"), 3),
+        (("images_per_second",), tr("classified per second", "classificadas por segundo"), 0),
+    )
+    _measured(plain, tr("images", "imagens"))
+
+
+def _measured(plain: Mapping[str, Any], what: str) -> None:
+    """Each class's figures, the confusion matrix, and the accuracy with its interval."""
     console, found = new_console(), plain["held_out"]
     if found is None:
         console.print(Text(tr("Nothing was held out to measure it on.", "Nada foi reservado para medi-lo.")))
         return
-    heads = [tr("class", "classe"), tr("texts", "textos"), tr("precision", "precisão"), tr("recall", "cobertura"), "F1"]
+    heads = [tr("class", "classe"), what, tr("precision", "precisão"), tr("recall", "cobertura"), "F1"]
     rows = [
         [c["label"], number(c["n"]), *(percent(c[name]) for name in ("precision", "recall", "f1"))]
         for c in found["classes"]
     ]
-    console.print(table(tr("Held-out texts", "Textos reservados"), heads, rows))
+    console.print(table(tr(f"Held-out {what}", f"Reservados: {what}"), heads, rows))
     labels = plain["labels"]
     if len(labels) <= SHOWN_CLASSES:
         rows = [[label, *map(number, row)] for label, row in zip(labels, found["confusion"], strict=True)]
@@ -76,9 +95,9 @@ def show_classifier(result: Jsonable) -> None:
     console.print(
         Text(
             tr(
-                f"{accuracy} of {n} held-out texts are right (95% interval {low} to {high}); always saying the "
+                f"{accuracy} of {n} held-out {what} are right (95% interval {low} to {high}); always saying the "
                 f"commonest class: {commonest}. Macro F1 {percent(found['macro_f1'])}.",
-                f"{accuracy} de {n} textos reservados estão certos (intervalo de 95%: {low} a {high}); dizer sempre a "
+                f"Acertos: {accuracy} de {n} {what} (intervalo de 95%: {low} a {high}); dizer sempre a "
                 f"classe mais comum: {commonest}. F1 macro {percent(found['macro_f1'])}.",
             ),
             style="bold",
