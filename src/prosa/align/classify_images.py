@@ -31,7 +31,7 @@ class ImageConfig(TrainConfig):
 
     minutes: float = 3.0
     """With steps 0: how long training may take. 0: no limit."""
-    epochs: float = 5.0
+    epochs: float = 10.0
     """With steps 0: the most passes over the images. 0: no limit."""
     batch_size: int = 64
     """Images a step, over the whole step."""

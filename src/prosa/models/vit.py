@@ -29,7 +29,7 @@ from prosa.nn.block import Block
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
 
-INIT_STD = 0.02
+POSITION_STD = 0.02
 MODEL_TYPE, PROCESSOR = "vit", "preprocessor_config.json"
 
 
@@ -63,8 +63,7 @@ class ViTConfig:
             UserError: patches that do not fill the image, or heads that do not share the width.
         """
         if self.height % self.patch or self.width % self.patch:
-            both = [n for n in range(2, min(self.height, self.width) + 1) if not self.height % n and not self.width % n]
-            fitting = ", ".join(map(str, both)) or "1"
+            fitting = ", ".join(map(str, fitting_patches(self.height, self.width)))
             raise UserError(
                 tr(
                     f"patches of {self.patch} pixels do not fill images of {self.width} x {self.height}.",
@@ -79,6 +78,16 @@ class ViTConfig:
                     f"d_model {self.d_model} não é divisível por {self.n_head} cabeças.",
                 )
             )
+
+
+def fitting_patches(height: int, width: int) -> list[int]:
+    """The patches that fill an image, by their side."""
+    return [n for n in range(1, min(height, width) + 1) if not height % n and not width % n]
+
+
+def usual_patch(height: int, width: int) -> int:
+    """The one whose side is nearest to a quarter of the image's, or to 16 pixels."""
+    return min(fitting_patches(height, width), key=lambda n: abs(n - min(16, min(height, width) / 4)))
 
 
 class ViT(nn.Module):
@@ -99,13 +108,21 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.n_layer))
         self.norm = LayerNorm(width, config.norm_eps)
         self.score = nn.Linear(width, len(config.labels))
+        self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Draw the weights anew, as the paper's code does: Xavier's uniform for the blocks, deviation 1 / sqrt(inputs)
+        for the patches, 0.02 for positions, and zero for the class token, biases and the head."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.normal_(module.weight, std=INIT_STD)
+                nn.init.xavier_uniform_(module.weight)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
-        for parameter in (self.class_token, self.position_embedding.weight):
-            nn.init.normal_(parameter, std=INIT_STD)
+        nn.init.normal_(self.patches.weight, std=self.patches.weight[0].numel() ** -0.5)
+        nn.init.normal_(self.position_embedding.weight, std=POSITION_STD)
+        for parameter in (self.class_token, self.score.weight):
+            nn.init.zeros_(parameter)
 
     @property
     def training_flops(self) -> float:

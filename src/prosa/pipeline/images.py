@@ -32,8 +32,8 @@ class ImageShape:
     """cnn: filters of the two layers."""
     d_hidden: int = 58
     """cnn: width of the hidden layer."""
-    patch: int = 4
-    """vit: pixels of a patch's side; it must divide the image's."""
+    patch: int = 0
+    """vit: pixels of a patch's side; it must divide the image's. 0: about a quarter of it, at most 16."""
     n_layer: int = 2
     """vit: layers."""
     d_model: int = 64
@@ -42,8 +42,10 @@ class ImageShape:
     """vit: heads."""
 
     def __post_init__(self) -> None:
-        if min(*self.filters, self.d_hidden, self.patch, self.n_layer, self.d_model, self.n_head) < 1:
-            raise UserError(tr("shape: all must be at least 1.", "shape: tudo deve ser pelo menos 1."))
+        if min(*self.filters, self.d_hidden, self.n_layer, self.d_model, self.n_head) < 1 or self.patch < 0:
+            raise UserError(
+                tr("shape: all must be at least 1 (patch: 0).", "shape: tudo deve ser pelo menos 1 (patch: 0).")
+            )
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def train_images(
 
 def _network(kind: Kind, shape: ImageShape, learnt: "Images") -> "ImageCNN | ViT":
     from prosa.models.cnn import ImageCNN, ImageCNNConfig
-    from prosa.models.vit import ViT, ViTConfig
+    from prosa.models.vit import ViT, ViTConfig, usual_patch
 
     _, channels, height, width = learnt.pixels.shape
     mean = tuple(float(learnt.pixels[:, d].mean()) / 255 for d in range(channels))
@@ -180,7 +182,7 @@ def _network(kind: Kind, shape: ImageShape, learnt: "Images") -> "ImageCNN | ViT
             height,
             width,
             channels,
-            shape.patch,
+            shape.patch or usual_patch(height, width),
             shape.n_layer,
             shape.n_head,
             shape.d_model,
