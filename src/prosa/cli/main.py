@@ -20,6 +20,7 @@ COMMANDS = {
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
     "train-images": ("train_images", "labelled pictures -> a classifier (CNN or Vision Transformer)"),
+    "regress": ("regress", "a line through two columns of a table, by gradient descent"),
     "classify": ("classify", "which class a text or a picture is of"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
