@@ -20,6 +20,8 @@ COMMANDS = {
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
     "classify": ("classify", "which class a text is of"),
+    "train-translation": ("train_translation", "pairs of sentences -> a translator, and how good it is"),
+    "translate": ("translate", "sentences -> their translations, step by step, with what was looked at"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),

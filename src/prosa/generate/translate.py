@@ -130,10 +130,14 @@ class Translator:
             for n in range(len(given))
         ]
 
+    def nothing(self) -> Translated:
+        """The translation of nothing."""
+        return Translated("", "", 0.0, 0.0, True, (), ())
+
     @torch.no_grad()
     def steps(self, translated: Translated, top: int = 5) -> tuple[Step, ...]:
         """Every token of a translation, its end included if it has one, with ``top`` alternatives."""
-        inputs, source, lengths, written = self._pass(translated)
+        inputs, source, lengths, written = self.read_again(translated)
         probabilities = self.model.head(self.model.hidden(inputs, source, lengths))[0].float().softmax(-1)
         steps = []
         for row, token in zip(probabilities, written, strict=True):
@@ -144,7 +148,7 @@ class Translator:
 
     def alignment(self, translated: Translated) -> Tensor:
         """How much each written token looked at each source token (its end the last), (L, H, T, S) on the CPU."""
-        inputs, source, lengths, _ = self._pass(translated)
+        inputs, source, lengths, _ = self.read_again(translated)
         weights: Tensor = self.model.alignments(inputs, source, lengths)[0]
         return weights.float().cpu()
 
@@ -153,7 +157,7 @@ class Translator:
         end: int = self.model.config.end
         return tr("(end)", "(fim)") if token == end else self.tokenizer.token_text(token)
 
-    def _pass(self, translated: Translated) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+    def read_again(self, translated: Translated) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """What the decoder reads, the source and its length, and what it then wrote."""
         end = self.model.config.end
         written = [*translated.ids, *([end] if translated.ended else [])]
