@@ -13,6 +13,7 @@ COMMANDS = {
     "corpus": ("corpus", "read, repair, clean, deduplicate and split documents"),
     "tokenizer": ("tokenizer", "train, encode, decode, show, compare tokenizers"),
     "prepare": ("prepare", "documents -> token shards on disk"),
+    "ngram": ("ngram", "what counting knows of a text: entropy by Markov order, and text written from counts"),
     "pretrain": ("pretrain", "token shards -> a base model"),
     "sft": ("sft", "conversations -> a model that answers"),
     "reward": ("reward", "preferences -> a model that scores answers"),

@@ -4,7 +4,7 @@
     inputs    end y1 … ym                      what the decoder reads
     targets   y1 … ym end                      what it predicts, IGNORE behind it
 
-The pairs of ``POOL`` steps are drawn together (``permutation.drawn``: in each epoch every pair once), sorted by length,
+The pairs of ``POOL`` steps are drawn together (``permutation.drawn``: in each epoch every pair once), sorted by length (the target's first),
 cut into batches, and the batches take an order of their own. So a batch is a function of (seed, step), computed from
 nothing before it. The longest of all come first, once: a step 0 that fits the memory tells that all will.
 
@@ -84,12 +84,12 @@ class PairBatches:
                 ),
                 tr("Raise --shape.context, or cut the sentences.", "Aumente --shape.context, ou corte as frases."),
             )
-        self._lengths = np.array([[len(target), len(source)] for source, target in self._pairs], np.int64)
+        self._lengths = np.array([[len(source), len(target)] for source, target in self._pairs], np.int64)
         self.fit = PairFit(
             pairs=len(self._pairs),
             too_long=len(pairs) - len(self._pairs),
-            source_tokens=int(self._lengths[:, 1].sum()),
-            target_tokens=int(self._lengths[:, 0].sum()),
+            source_tokens=int(self._lengths[:, 0].sum()),
+            target_tokens=int(self._lengths[:, 1].sum()),
         )
         self._pool = lru_cache(maxsize=2)(self._make_pool)
 
@@ -136,7 +136,7 @@ class PairBatches:
 
     def _batch(self, numbers: NDArray[np.int64]) -> PairBatch:
         chosen = [self._pairs[n] for n in numbers]
-        longest_target, longest_source = self._lengths[numbers].max(0) + 1
+        longest_source, longest_target = self._lengths[numbers].max(0) + 1
         source = np.full((len(chosen), longest_source), self.end, np.int64)
         inputs = np.full((len(chosen), longest_target), self.end, np.int64)
         targets = np.full((len(chosen), longest_target), IGNORE, np.int64)
@@ -145,7 +145,7 @@ class PairBatches:
             inputs[row, 1 : len(y) + 1] = y
             targets[row, : len(y)] = y
             targets[row, len(y)] = self.end
-        lengths = self._lengths[numbers, 1] + 1
+        lengths = self._lengths[numbers, 0] + 1
         inputs_BT, targets_BT = torch.from_numpy(inputs), torch.from_numpy(targets)
         return PairBatch(inputs_BT, targets_BT, source=torch.from_numpy(source), lengths=torch.from_numpy(lengths))
 

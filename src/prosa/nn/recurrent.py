@@ -31,6 +31,8 @@ State = tuple[Tensor, ...]
 class Cell(nn.Module):
     """What the three have in common: the products with x and with h, in one matrix each.
 
+    All first weights are uniform in ± 1 / sqrt(C), as in ``torch.nn``.
+
     Args:
         d_in: I.
         d_model: C.
@@ -43,10 +45,6 @@ class Cell(nn.Module):
         super().__init__()
         self.input = nn.Linear(d_in, self.gates * d_model)
         self.recurrent = nn.Linear(d_model, self.gates * d_model)
-        self.initialise()
-
-    def initialise(self) -> None:
-        """Uniform in ± 1 / sqrt(C), all of it, as ``torch.nn`` does."""
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(self.d_model**-0.5), self.d_model**-0.5)
 
@@ -102,13 +100,13 @@ class GRUCell(Cell):
         r, z, n = from_x_BG.chunk(3, dim=-1)
         r_h, z_h, n_h = self.recurrent(h_BC).chunk(3, dim=-1)
         n = torch.tanh(n + (r + r_h).sigmoid() * n_h)
-        return (torch.lerp(n, h_BC, (z + z_h).sigmoid()),)
+        return (n + (z + z_h).sigmoid() * (h_BC - n),)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell}
 
 
-@torch.compiler.disable  # it would unroll the loop
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # it would unroll the loop
 def read(
     cell: Cell,
     x_BTI: Tensor,
