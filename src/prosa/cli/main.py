@@ -23,6 +23,8 @@ COMMANDS = {
     "train-images": ("train_images", "labelled pictures -> a classifier (CNN or Vision Transformer)"),
     "regress": ("regress", "a line through two columns of a table, by gradient descent"),
     "classify": ("classify", "which class a text or a picture is of"),
+    "train-translation": ("train_translation", "pairs of sentences -> a translator, and how good it is"),
+    "translate": ("translate", "sentences -> their translations, step by step, with what was looked at"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 CLASSIFIER = "classifier"
+TRANSLATION = "translation"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
