@@ -129,6 +129,25 @@ def test_a_call_and_its_result(client: openai.OpenAI) -> None:
     assert made.choices[0].finish_reason == "stop"
 
 
+def test_what_a_client_says_of_its_tools_is_told_and_the_servers_own_are_named_as_learnt(served: Serving) -> None:
+    other = {
+        "name": "lookup",
+        "description": "Looks a word\nup.",
+        "parameters": {
+            "type": "object",
+            "properties": {"word": {"type": "string", "description": "one word"}, "all": {"type": "boolean"}},
+        },
+    }
+    own = served.chat(SUM, tools=ALL, max_tokens=1).json()["usage"]["prompt_tokens"]
+    said = Message("user", SUM)
+    assert own == len(served.served.chat.prompt(announced([said], Toolbox(builtin_tools("en")))))
+    told = "lookup: Looks a word up.\nword: one word\n\ncalculator(expression)\nlookup(word, all)"
+    tools = [{"type": "function", "function": {**CALCULATOR["function"], "strict": False}}]
+    tools.append({"type": "function", "function": other})
+    response = served.chat(SUM, tools=tools, max_tokens=1).json()
+    assert response["usage"]["prompt_tokens"] == len(served.served.chat.prompt([Message("system", told), said]))
+
+
 def test_a_streamed_call(client: openai.OpenAI) -> None:
     chunks = list(
         client.chat.completions.create(model=MODEL, messages=user(SUM), temperature=0, tools=ALL, stream=True)

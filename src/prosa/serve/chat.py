@@ -1,11 +1,8 @@
 """``/v1/chat/completions``: from a conversation to its answers, at once or as they are written."""
 
 import asyncio
-import contextlib
-import secrets
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 
 from prosa.core.errors import UserError
@@ -19,10 +16,10 @@ from prosa.serve.chat_request import ChatRequest, conversation
 from prosa.serve.errors import told, wrong
 from prosa.serve.fields import check_bias
 from prosa.serve.grounded import Grounds, ground
+from prosa.serve.objects import Objects, begun
 from prosa.serve.state import Asked
 from prosa.serve.tools import Offer, grammar, offer
 from prosa.serve.turn import Delta, Turn
-from prosa.serve.usage_form import usage
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,11 @@ class Prepared:
     top: int | None
     offer: Offer | None
     grounds: Grounds | None = None
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def cost(self) -> int:
+        """The most tokens that it may use."""
+        return len(self.prompt) + self.samples * self.max_tokens
 
     def turn(self, asked: Asked) -> Turn:
         """One answer to it."""
@@ -66,7 +66,7 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
             "Uma resposta a partir de documentos é texto, com citações: para JSON, use o modelo NOME:no-documents.",
         )
         raise wrong("response_format", message)
-    offered = offer(body, config.max_tools)
+    offered = offer(body, config.max_tools, asked.state.toolbox)
     top = (body.top_logprobs or 0) if body.logprobs else None
     sampling = body.sampling(
         top=top or 0,
@@ -135,70 +135,40 @@ async def whole(asked: Asked, body: ChatRequest) -> dict[str, Any]:
     """The answers in one object."""
     made = await asyncio.to_thread(prepare, asked, body)
     gathered = [Delta() for _ in range(made.samples)]
-    async with _begun(asked, made) as (account, found):
+    async with begun(asked, made.cost, lambda account: deltas(asked, made, account)) as (account, found):
         async for part in found:
             if part is not None:
                 gathered[part[0]].add(part[1])
-        done = usage(account)
-    return {
-        "id": made.id,
-        "object": "chat.completion",
-        "created": made.created,
-        "model": asked.served.name,
-        "choices": [_choice(i, delta, made) for i, delta in enumerate(gathered)],
-        "usage": done,
-        "service_tier": "default",
-        "system_fingerprint": asked.served.fingerprint,
-    }
+        return _objects(asked, body).whole([_choice(i, delta, made) for i, delta in enumerate(gathered)], account)
 
 
 async def chunks(asked: Asked, body: ChatRequest) -> AsyncGenerator[dict[str, Any] | None, None]:
     """The answers as the objects of a stream."""
     made = await asyncio.to_thread(prepare, asked, body)
-
-    def chunk(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        if body.usage_chunk:
-            more.setdefault("usage", None)
-        return {
-            "id": made.id,
-            "object": "chat.completion.chunk",
-            "created": made.created,
-            "model": asked.served.name,
-            "choices": choices,
-            "service_tier": "default",
-            "system_fingerprint": asked.served.fingerprint,
-            **more,
-        }
-
-    async with _begun(asked, made) as (account, found):
-        begun = False
+    objects = _objects(asked, body)
+    async with begun(asked, made.cost, lambda account: deltas(asked, made, account)) as (account, found):
+        has_begun = False
         async for part in found:
             if part is None:
-                if begun:
+                if has_begun:
                     yield None
                 else:
-                    begun = True
+                    has_begun = True
                     for index in range(made.samples):
-                        yield chunk([_streamed(index, {"role": "assistant", "content": ""})])
+                        yield objects.chunk([_streamed(index, {"role": "assistant", "content": ""})])
                 continue
             index, delta = part
             for fields, finish in _parts(delta):
-                yield chunk([_streamed(index, fields, finish, delta.logprobs if "content" in fields else None)])
-    if body.usage_chunk:  # recorded: the account is closed
-        yield chunk([], usage=usage(account))
+                shown = delta.logprobs if "content" in fields else None
+                yield objects.chunk([_streamed(index, fields, finish, shown)])
+    for one in objects.last(account):
+        yield one
 
 
-@contextlib.asynccontextmanager
-async def _begun(
-    asked: Asked, made: Prepared
-) -> AsyncIterator[tuple[Account, AsyncGenerator[tuple[int, Delta] | None, None]]]:
-    """The account of a request, and its answers; these end first."""
-    cost = len(made.prompt) + made.samples * made.max_tokens
-    async with (
-        asked.state.accounts.open(asked.key, asked.served.name, cost) as account,
-        contextlib.aclosing(deltas(asked, made, account)) as found,
-    ):
-        yield account, found
+def _objects(asked: Asked, body: ChatRequest) -> Objects:
+    return Objects(
+        asked, "chat.completion", "chat.completion.chunk", "chatcmpl", body.usage_chunk, {"service_tier": "default"}
+    )
 
 
 def _parts(delta: Delta) -> list[tuple[dict[str, Any], str | None]]:
