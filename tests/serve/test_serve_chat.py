@@ -293,6 +293,26 @@ def test_stop(client: openai.OpenAI) -> None:
     assert made.choices[0].finish_reason == "stop"
 
 
+def test_log_probabilities_are_of_what_stands_before_a_stop_string(client: openai.OpenAI) -> None:
+    options: dict[str, Any] = {"model": MODEL, "messages": user(SUM), "temperature": 0, "logprobs": True}
+    content = client.chat.completions.create(**options).choices[0].logprobs.content  # type: ignore[union-attr]
+    token = next(one.token for one in (content or [])[1:] if len(one.token) > 2)
+    cut = client.chat.completions.create(**options, stop=token[1:]).choices[0]
+    assert cut.finish_reason == "stop"
+    told = cut.logprobs.content or []  # type: ignore[union-attr]
+    assert bytes(byte for one in told for byte in one.bytes or []).decode() == cut.message.content
+    assert "".join(one.token for one in told) == cut.message.content
+    assert told[-1].logprob == pytest.approx((content or [])[len(told) - 1].logprob, abs=1e-4)
+    options = {"model": MODEL, "prompt": "Oi", "logprobs": 0, "max_tokens": 20, "seed": 1}
+    tokens = client.completions.create(**options).choices[0].logprobs.tokens  # type: ignore[union-attr]
+    token = next(one for one in (tokens or [])[1:] if len(one) > 1 and "\\x" not in one and "<" not in one)
+    text = client.completions.create(**options, stop=token[1:]).choices[0]
+    last = (text.logprobs.tokens or [""])[-1]  # type: ignore[union-attr]
+    assert last
+    assert text.text.endswith(last)
+    assert token[1:] not in text.text
+
+
 def test_parts_developer_and_empty_names(served: Serving) -> None:
     plain = served.chat(GREETING, temperature=0).json()["choices"][0]["message"]["content"]
     parts = [{"type": "text", "text": GREETING[:2]}, {"type": "text", "text": GREETING[2:]}]

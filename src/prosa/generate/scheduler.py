@@ -267,9 +267,7 @@ class Scheduler:
         return self._decoders[one]
 
 
-def _among(
-    some: Sequence[Job], chunk: dict[Job, int], writing: Sequence[Job]
-) -> tuple[dict[Job, int], list[Job]]:
+def _among(some: Sequence[Job], chunk: dict[Job, int], writing: Sequence[Job]) -> tuple[dict[Job, int], list[Job]]:
     """What some of the batch read, and who of them writes."""
     return {job: chunk[job] for job in some if job in chunk}, [job for job in some if job in writing]
 

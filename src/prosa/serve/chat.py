@@ -33,6 +33,14 @@ class Prepared:
     top: int | None
     offer: Offer | None
     grounds: Grounds | None = None
+    formatted: bool = False
+
+    @property
+    def constrained(self) -> str | None:
+        """The field that says what the grammar is."""
+        if self.sampling.grammar is None:
+            return None
+        return "response_format" if self.formatted and not (self.offer and self.offer.must) else "tools"
 
     @property
     def cost(self) -> int:
@@ -60,7 +68,8 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
     check_bias(body.logit_bias, served.tokenizer.vocab_size)
     if body.top_logprobs is not None and not body.logprobs:
         raise wrong("top_logprobs", tr("'top_logprobs' needs 'logprobs'.", "'top_logprobs' exige 'logprobs'."))
-    if served.library is not None and body.response_format is not None and body.response_format.type != "text":
+    formatted = body.response_format is not None and body.response_format.type != "text"
+    if served.library is not None and formatted:
         message = tr(
             "An answer from documents is text, with quotes and marks: use the model NAME:no-documents for JSON.",
             "Uma resposta a partir de documentos é texto, com citações: para JSON, use o modelo NOME:no-documents.",
@@ -86,13 +95,14 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
                 lambda worded: encoder.prompt(announced(worded, offered)),
                 config.max_tokens if wanted is None else wanted,
                 served.context,
+                sampling.stop,
             )
     except UserError as error:
         raise told(error, "messages") from error
     if grounds is not None and not grounds.asks:
         return Prepared([], sampling, 0, body.samples, top, offered, grounds)
     limit = most_tokens(served, len(prompt), wanted, limit=config.max_tokens, param=param, prompt_param="messages")
-    return Prepared(prompt, sampling, limit, body.samples, top, offered, grounds)
+    return Prepared(prompt, sampling, limit, body.samples, top, offered, grounds, formatted)
 
 
 async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerator[tuple[int, Delta] | None, None]:
@@ -101,16 +111,19 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
     grounds = made.grounds
     if grounds is not None and not grounds.asks:
         yield None
+        text = grounds.writing()
+        content = text.begun + text.end()
         for index in range(made.samples):
-            yield index, Delta(grounds.lead, annotations=grounds.writing().annotations(), finish="stop")
+            yield index, Delta(content, annotations=text.annotations(), finish="stop")
         return
     texts = [] if grounds is None else [grounds.writing() for _ in turns]
-    async with Answers(asked.served.service, account, asked.deadline, asked.config.keep_alive_seconds) as answers:
+    service, idle = asked.served.service, asked.config.keep_alive_seconds
+    async with Answers(service, account, asked.deadline, idle, made.constrained) as answers:
         answers.ask(made.prompt, made.sampling, max_tokens=made.max_tokens, samples=made.samples)
         yield None
-        if grounds is not None and grounds.lead:
-            for index in range(made.samples):
-                yield index, Delta(grounds.lead)
+        for index, text in enumerate(texts):
+            if text.begun:
+                yield index, Delta(text.begun)
         async for piece in answers.pieces():
             if piece is None:
                 yield None
@@ -120,6 +133,7 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
                 delta = turn.take(piece.tokens)
                 if texts:
                     delta.content = texts[piece.index].take(delta.content)
+                    turn.full = turn.full or texts[piece.index].stopped
                 yield piece.index, delta
                 if turn.full and piece.end is None:
                     answers.stop(piece.index)
@@ -128,6 +142,7 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
                 if texts:
                     delta.content = texts[piece.index].take(delta.content) + texts[piece.index].end()
                     delta.annotations = texts[piece.index].annotations()
+                    delta.finish = texts[piece.index].finish(delta.finish)
                 yield piece.index, delta
 
 
