@@ -12,7 +12,7 @@ from prosa.generate.sampling import Sampling
 from prosa.serve.accounts import Account
 from prosa.serve.answers import Answers
 from prosa.serve.budget import most_tokens
-from prosa.serve.chat_request import ChatRequest, conversation
+from prosa.serve.chat_request import ChatRequest, check_messages, conversation
 from prosa.serve.errors import told, wrong
 from prosa.serve.fields import check_bias
 from prosa.serve.grounded import Grounds, ground
@@ -61,9 +61,7 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
     """
     config, served = asked.config, asked.served
     encoder = served.chat
-    if len(body.messages) > config.max_messages:
-        most = config.max_messages
-        raise wrong("messages", tr(f"At most {most} messages.", f"No máximo {most} mensagens."))
+    check_messages(body.messages, config.max_messages)
     body.check_n(config.max_n)
     check_bias(body.logit_bias, served.tokenizer.vocab_size)
     if body.top_logprobs is not None and not body.logprobs:

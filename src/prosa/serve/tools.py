@@ -1,7 +1,7 @@
 """The tools of a request: what the model is told of them, and what it may write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prosa.core.errors import UserError
@@ -16,6 +16,7 @@ from prosa.serve.chat_request import (
     JsonFormat,
     NamedTool,
     SchemaFormat,
+    Tool,
 )
 from prosa.serve.errors import told, wrong
 from prosa.tokenizers.protocol import Tokenizer
@@ -55,7 +56,34 @@ def offer(body: ChatRequest, most_tools: int, toolbox: Toolbox | None = None) ->
     Raises:
         ApiError: too many, two of one name, parameters that are no schema of an object, a choice of what is not there.
     """
-    functions = [tool.function for tool in body.tools or []]
+    everything = checked_tools(body.tools or [], most_tools, toolbox)
+    by_name = {function.name: function for function in everything.functions}
+    choice = body.tool_choice or "auto"
+    if not by_name:
+        if body.tools is None and body.parallel_tool_calls is not None:
+            raise wrong("parallel_tool_calls", tr("It needs 'tools'.", "Exige 'tools'."))
+        if choice not in ("auto", "none"):
+            raise wrong("tool_choice", tr("There are no tools to choose from.", "Não há ferramentas para escolher."))
+        return None
+    most = 1 if body.parallel_tool_calls is False else None
+    if isinstance(choice, NamedTool):
+        return replace(everything, functions=(_chosen(choice, by_name),), must=True, most=1)
+    if isinstance(choice, AllowedToolChoice):
+        allowed = {tool.function.name: _chosen(tool, by_name) for tool in choice.allowed_tools.tools}
+        must = choice.allowed_tools.mode == "required"
+        return replace(everything, functions=tuple(allowed.values()), must=must, most=most)
+    if choice == "none":
+        return None
+    return replace(everything, must=choice == "required", most=most)
+
+
+def checked_tools(tools: Sequence[Tool], most_tools: int, toolbox: Toolbox | None) -> Offer:
+    """All of these tools.
+
+    Raises:
+        ApiError: as ``offer``.
+    """
+    functions = [tool.function for tool in tools]
     if len(functions) > most_tools:
         raise wrong("tools", tr(f"At most {most_tools} tools.", f"No máximo {most_tools} ferramentas."))
     by_name = {function.name: function for function in functions}
@@ -67,23 +95,7 @@ def offer(body: ChatRequest, most_tools: int, toolbox: Toolbox | None = None) ->
         if schema.get("type", "object") != "object" or not isinstance(schema.get("properties", {}), dict):
             message = tr("It must be the schema of an object.", "Deve ser o esquema de um objeto.")
             raise wrong(f"{where}.parameters", message)
-    choice = body.tool_choice or "auto"
-    if not functions:
-        if body.tools is None and body.parallel_tool_calls is not None:
-            raise wrong("parallel_tool_calls", tr("It needs 'tools'.", "Exige 'tools'."))
-        if choice not in ("auto", "none"):
-            raise wrong("tool_choice", tr("There are no tools to choose from.", "Não há ferramentas para escolher."))
-        return None
-    most = 1 if body.parallel_tool_calls is False else None
-    own = [schema["function"] for schema in toolbox.schemas] if toolbox else []
-    if isinstance(choice, NamedTool):
-        return Offer((_chosen(choice, by_name),), must=True, most=1, own=own)
-    if isinstance(choice, AllowedToolChoice):
-        allowed = {tool.function.name: _chosen(tool, by_name) for tool in choice.allowed_tools.tools}
-        return Offer(tuple(allowed.values()), must=choice.allowed_tools.mode == "required", most=most, own=own)
-    if choice == "none":
-        return None
-    return Offer(tuple(functions), must=choice == "required", most=most, own=own)
+    return Offer(tuple(functions), own=[schema["function"] for schema in toolbox.schemas] if toolbox else [])
 
 
 def grammar(tokenizer: Tokenizer, body: ChatRequest, offered: Offer | None) -> Grammar | None:
