@@ -168,14 +168,33 @@ class Attention(nn.Module):
             mask: see the file's top.
             store: where keys and values of earlier tokens are kept, or None when x is all there is.
         """
-        q_BHTD, k_BKTD, v_BKTD = (
-            project(x_BTC).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for project in (self.q, self.k, self.v)
-        )
-        if self.q_norm is not None and self.k_norm is not None:
-            q_BHTD, k_BKTD = self.q_norm(q_BHTD), self.k_norm(k_BKTD)
-        if by is not None:
-            q_BHTD, k_BKTD = rotate(q_BHTD, by), rotate(k_BKTD, by)
+        q_BHTD, k_BKTD = self._queries_and_keys(x_BTC, by)
+        v_BKTD = self._heads(self.v(x_BTC))
         k_BKSD, v_BKSD = (k_BKTD, v_BKTD) if store is None else store(k_BKTD, v_BKTD)
         out_BHTD = attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0, self.scale)
         out_BTC: Tensor = self.out(out_BHTD.transpose(1, 2).flatten(2))
         return out_BTC
+
+    def weights(self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None) -> Tensor:
+        """How much each token looks at each: (B, T, C) -> (B, H, T, T), rows sum to 1; what ``forward`` weighs by.
+
+        The arguments are those of ``forward`` without a store; no dropout.
+        """
+        q_BHTD, k_BKTD = self._queries_and_keys(x_BTC, by)
+        k_BHTD = k_BKTD.repeat_interleave(q_BHTD.shape[1] // k_BKTD.shape[1], dim=1)
+        if mask is None:
+            mask = causal_mask(x_BTC.shape[1], x_BTC.shape[1], x_BTC.device)
+        return attention_weights(q_BHTD, k_BHTD, mask, scale=self.scale)
+
+    def _heads(self, projected_BTN: Tensor) -> Tensor:
+        """(B, T, heads * D) -> (B, heads, T, D)."""
+        return projected_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+
+    def _queries_and_keys(self, x_BTC: Tensor, by: Rotation | None) -> tuple[Tensor, Tensor]:
+        """(B, T, C) -> (B, H, T, D) and (B, K, T, D), normed and turned where asked."""
+        q_BHTD, k_BKTD = self._heads(self.q(x_BTC)), self._heads(self.k(x_BTC))
+        if self.q_norm is not None and self.k_norm is not None:
+            q_BHTD, k_BKTD = self.q_norm(q_BHTD), self.k_norm(k_BKTD)
+        if by is not None:
+            q_BHTD, k_BKTD = rotate(q_BHTD, by), rotate(k_BKTD, by)
+        return q_BHTD, k_BKTD
