@@ -30,6 +30,7 @@ COMMANDS = {
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
+    "show": ("show", "inside a model: attention, positions, embeddings, tokens, layers; pages and pictures"),
     "report": ("report", "the run's report.html"),
     "doctor": ("doctor", "what this machine has, and what is missing"),
 }
