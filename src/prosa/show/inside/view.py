@@ -54,6 +54,11 @@ SIGNED = [[0, "var(--below-2)"], [0.25, "var(--below-1)"], [0.5, "var(--between)
 """Colours of values from -1 to 1."""
 
 
+def zoomable(figure: go.Figure) -> None:
+    """Give a plot buttons to zoom by, for screens where a finger scrolls."""
+    figure.update_layout(meta={"zoom": True}, modebar={"bgcolor": "rgba(0,0,0,0)", "color": "var(--muted)"})
+
+
 def heat(x_title: str, y_title: str, *, signed: bool = False, height: int = 480, **trace: Any) -> go.Figure:
     """A heat map of shares (0 to 1) or ``signed`` values (-1 to 1), first row on top; ``trace`` is ``go.Heatmap``'s."""
     figure = blank(x_title, y_title)
@@ -69,7 +74,8 @@ def heat(x_title: str, y_title: str, *, signed: bool = False, height: int = 480,
             }
         )
     )
-    figure.update_layout(height=height, hovermode="closest", margin={"t": 36}, meta={"zoom": True})
+    figure.update_layout(height=height, hovermode="closest", margin={"t": 36})
+    zoomable(figure)
     figure.update_xaxes({**AXIS, "showgrid": False})
     figure.update_yaxes({**AXIS, "showgrid": False, "autorange": "reversed"})
     return figure
