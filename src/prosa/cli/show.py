@@ -18,6 +18,38 @@ ACTIONS = {  # word: (what it shows, positional parameters, examples)
         prosa show attention --worked
         """,
     ),
+    "positions": (
+        "how places are told apart: sinusoidal, rotary, learned",
+        ("run",),
+        """
+        prosa show positions runs/mine --png positions.png
+        prosa show positions                          (the sinusoidal matrix alone)
+        """,
+    ),
+    "embeddings": (
+        "words as points in two and three dimensions, with their nearest",
+        ("run",),
+        """
+        prosa show embeddings runs/mine
+        prosa show embeddings runs/mine --text "rei rainha homem mulher menino menina" --png words.png
+        prosa show embeddings runs/mine --by tsne --most 1000
+        """,
+    ),
+    "tokens": (
+        "how a text is cut: pieces, ids, bytes",
+        ("run",),
+        """
+        prosa show tokens runs/mine --text "Não consultes dicionários." --png tokens.png
+        prosa show tokens gpt2:vocab/gpt2 --text - < page.txt
+        """,
+    ),
+    "layers": (
+        "how the prediction of each next token forms, layer by layer",
+        ("run",),
+        """
+        prosa show layers runs/mine --text "Era uma vez um rei que" --png layers.png
+        """,
+    ),
 }
 USAGE = "usage: prosa show WHAT ...\n\n" + "".join(f"  {name:<11} {what}\n" for name, (what, _, _) in ACTIONS.items())
 

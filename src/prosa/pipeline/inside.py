@@ -1,6 +1,5 @@
 """``prosa show``: a model's inside, as a page and a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from prosa.core.errors import UserError
 from prosa.core.files import write_text
 from prosa.core.language import tr
-from prosa.pipeline.run import load, model_folder
+from prosa.pipeline.run import load
 from prosa.tokenizers.load import load as load_tokenizer
 
 if TYPE_CHECKING:
     from prosa.models.gpt import GPT
+    from prosa.show.inside.embeddings import Space
     from prosa.show.inside.reading import Reading
     from prosa.show.inside.view import Summary, View
     from prosa.tokenizers.protocol import Tokenizer
@@ -68,12 +68,120 @@ def attention(
     from prosa.models.inside import attention_maps
     from prosa.show.inside.attention import AttentionView
 
-    network, reading, name = _read(run, text)
+    network, _, reading, name = _read(run, text)
     return _write(AttentionView(name, reading, attention_maps(network, reading.ids).numpy()), "attention", out, png)
 
 
-def _read(run: str | None, text: str | None) -> "tuple[GPT, Reading, str]":
-    """The model that reads, the text as it reads it, and the model's name."""
+def positions(run: str | None = None, *, out: Path | None = None, png: Path | None = None) -> Shown:
+    """How a model tells places apart, beside the sinusoidal matrix and its rotation property; or that alone.
+
+    Args:
+        run: A run (its newest model), run:stage, or a model folder.
+        out: The page (default: positions.html here).
+        png: Write a picture too.
+
+    Raises:
+        UserError: no such model, or one without positions.
+    """
+    from prosa.show.inside.positions import positions_view
+
+    if run is None:
+        return _write(positions_view(), "positions", out, png)
+    network, _, name = _load(run)
+    return _write(positions_view(network, name), "positions", out, png)
+
+
+def embeddings(
+    run: str | None = None,
+    *,
+    text: str | None = None,
+    most: int = 400,
+    by: Literal["pca", "tsne"] = "pca",
+    out: Path | None = None,
+    png: Path | None = None,
+) -> Shown:
+    """The words that a model knows as points in two and three dimensions, with their nearest.
+
+    Args:
+        run: A run (its newest model), run:stage, or a model folder.
+        text: The words to show (default: those of the vocabulary); - reads standard input.
+        most: Without --text, so many words at most.
+        by: pca, or tsne (needs scikit-learn).
+        out: The page (default: embeddings.html here).
+        png: Write a picture too.
+
+    Raises:
+        UserError: no such model, or fewer than four words.
+    """
+    from prosa.show.inside.embeddings import embeddings_view
+
+    if not 4 <= most <= 3000:
+        raise UserError(tr(f"--most is {most}, must be 4 to 3000.", f"--most é {most}, deve ser de 4 a 3000."))
+    space, name = _space(run, text, most)
+    return _write(embeddings_view(name, space, by), "embeddings", out, png)
+
+
+def tokens(
+    run: str | None = None, *, text: str | None = None, out: Path | None = None, png: Path | None = None
+) -> Shown:
+    """How a text is cut: coloured pieces, their ids and bytes.
+
+    Args:
+        run: A run, a model folder, or any tokenizer (gpt2:FOLDER, X.tiktoken, ... as of prosa tokenizer).
+        text: The text; - reads standard input.
+        out: The page (default: tokens.html here).
+        png: Write a picture too.
+
+    Raises:
+        UserError: no such tokenizer, or a text that is missing or empty.
+    """
+    from prosa.show.inside.tokens import tokens_view
+
+    if run is None:
+        raise _no_model()
+    given = _given(text)
+    if not given:
+        raise UserError(
+            tr("the text is empty.", "o texto está vazio."),
+            tr('For example: --text "The king saw the sea."', 'Por exemplo: --text "O rei viu o mar."'),
+        )
+    return _write(tokens_view(run, load_tokenizer(run), given), "tokens", out, png)
+
+
+def layers(
+    run: str | None = None, *, text: str | None = None, out: Path | None = None, png: Path | None = None
+) -> Shown:
+    """How each next token's prediction forms, layer by layer (the logit lens).
+
+    Args:
+        run: A run (its newest model), run:stage, or a model folder.
+        text: The sentence; - reads standard input.
+        out: The page (default: layers.html here).
+        png: Write a picture too.
+
+    Raises:
+        UserError: no such model, one without layers, or a sentence that is missing, empty or too long.
+    """
+    from prosa.models.inside import logit_lens
+    from prosa.show.inside.layers import layers_view
+
+    network, tokenizer, reading, name = _read(run, text)
+    logits = logit_lens(network, reading.ids).float().cpu().numpy()
+    return _write(layers_view(name, reading, logits, tokenizer), "layers", out, png)
+
+
+def _space(run: str | None, text: str | None, most: int) -> "tuple[Space, str]":
+    """The words of a model and their vectors."""
+    from prosa.show.inside.space import of_text, of_vocabulary
+
+    network, tokenizer, name = _load(run)
+    if text is None:
+        return of_vocabulary(network, tokenizer, most), name
+    return of_text(network, tokenizer, _given(text)), name
+
+
+def _read(run: str | None, text: str | None) -> "tuple[GPT, Tokenizer, Reading, str]":
+    """The model that reads, its tokenizer, the text as it reads it, and the model's name."""
     from prosa.models.gpt import too_long
     from prosa.show.inside.reading import read
 
@@ -81,17 +189,21 @@ def _read(run: str | None, text: str | None) -> "tuple[GPT, Reading, str]":
     reading = read(_given(text), tokenizer)
     if len(reading.ids) > network.config.context:
         raise too_long(len(reading.ids), network.config.context)
-    return network, reading, name
+    return network, tokenizer, reading, name
 
 
 def _load(run: str | None) -> "tuple[GPT, Tokenizer, str]":
     if run is None:
-        raise UserError(
-            tr("no model given.", "nenhum modelo foi dado."),
-            tr("Give a run folder, such as runs/mine.", "Dê a pasta de uma execução, como runs/minha."),
-        )
+        raise _no_model()
     network, tokenizer, folder = load(run)
     return network, tokenizer, run if folder.name == Path(run).name else f"{run} ({folder.name})"
+
+
+def _no_model() -> UserError:
+    return UserError(
+        tr("no model given.", "nenhum modelo foi dado."),
+        tr("Give a run folder, such as runs/mine.", "Dê a pasta de uma execução, como runs/minha."),
+    )
 
 
 def _given(text: str | None) -> str:
