@@ -57,7 +57,10 @@ def residual_stream(model: GPT, ids: Sequence[int]) -> Tensor:
     """
     found: list[Tensor] = []
     first = model.blocks[0].register_forward_pre_hook(lambda block, args: found.append(args[0][0].clone()))
-    hooks = [first, *(block.register_forward_hook(lambda block, args, out: found.append(out[0])) for block in model.blocks)]
+    hooks = [
+        first,
+        *(block.register_forward_hook(lambda block, args, out: found.append(out[0])) for block in model.blocks),
+    ]
     try:
         model.hidden(_row(model, ids))
     finally:

@@ -188,7 +188,8 @@ class Attention(nn.Module):
 
     def _heads(self, projected_BTN: Tensor) -> Tensor:
         """(B, T, heads * D) -> (B, heads, T, D)."""
-        return projected_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        heads: Tensor = projected_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        return heads
 
     def _queries_and_keys(self, x_BTC: Tensor, by: Rotation | None) -> tuple[Tensor, Tensor]:
         """(B, T, C) -> (B, H, T, D) and (B, K, T, D), normed and turned where asked."""

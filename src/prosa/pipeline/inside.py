@@ -118,7 +118,7 @@ def embeddings(
     if not 4 <= most <= 3000:
         raise UserError(tr(f"--most is {most}, must be 4 to 3000.", f"--most é {most}, deve ser de 4 a 3000."))
     space, name = _space(run, text, most)
-    return _write(embeddings_view(name, space, by), "embeddings", out, png)
+    return _write(embeddings_view(name, space, by, pieces=text is None), "embeddings", out, png)
 
 
 def tokens(
@@ -196,7 +196,7 @@ def _load(run: str | None) -> "tuple[GPT, Tokenizer, str]":
     if run is None:
         raise _no_model()
     network, tokenizer, folder = load(run)
-    return network, tokenizer, run if folder.name == Path(run).name else f"{run} ({folder.name})"
+    return network, tokenizer, run if run.endswith(folder.name) else f"{run} ({folder.name})"
 
 
 def _no_model() -> UserError:

@@ -223,8 +223,8 @@ class AttentionView:
     def _alternative(self) -> str:
         layers, heads = self.weights.shape[:2]
         return tr(
-            f"Attention weights of the chosen head ({layers} layers of {heads} heads). Rows look, columns are looked at; "
-            "drag to zoom, double-click to go back. The table below has each head's habits in numbers.",
+            f"Attention weights of the chosen head ({layers} layers of {heads} heads). Rows look, columns are looked "
+            "at; drag to zoom, double-click to go back. The table below has each head's habits in numbers.",
             f"Pesos de atenção da cabeça escolhida ({layers} camadas de {heads} cabeças). Linhas olham, colunas são "
             "olhadas; arraste para ampliar, clique duas vezes para voltar. A tabela abaixo tem os hábitos de cada "
             "cabeça em números.",

@@ -56,6 +56,7 @@ class EmbeddingsView:
         flat: (N, 2).
         shares: of the variance, of each of PCA's directions; None for t-SNE.
         neighbours: of each word, the likest others with their cosine.
+        pieces: whether the words are tokens, which may be the beginnings of longer words.
     """
 
     model: str
@@ -65,6 +66,7 @@ class EmbeddingsView:
     flat: NDArray[np.float64]
     shares: list[float] | None
     neighbours: list[list[tuple[str, float]]]
+    pieces: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Every word with its places and neighbours."""
@@ -119,8 +121,13 @@ class EmbeddingsView:
         return tag(
             "main",
             tag("h1", "Embeddings"),
-            tag("p", tr(f"{self.model}: {count} words as points", f"{self.model}: {count} palavras como pontos")),
+            tag(
+                "p",
+                tr(f"{self.model}: {count} words as points", f"{self.model}: {count} palavras como pontos"),
+                class_="lead",
+            ),
             tag("p", told, class_="note"),
+            tag("p", _of_pieces(), class_="note") if self.pieces else None,
             section(
                 "flat",
                 tr("In two dimensions", "Em duas dimensões"),
@@ -220,24 +227,31 @@ class EmbeddingsView:
         """Two and three dimensions side by side."""
         picture = new_picture(11, 5)
         left, right = picture.add_subplot(1, 2, 1), picture.add_subplot(1, 2, 2, projection="3d")
-        left.scatter(*self.flat.T, s=12, color="#1f6fb2", alpha=0.7)
-        right.scatter(*self.points.T, s=8, color="#1f6fb2", alpha=0.7)
+        left.scatter(self.flat[:, 0], self.flat[:, 1], s=12, color="#1f6fb2", alpha=0.7)
+        right.scatter(self.points[:, 0], self.points[:, 1], self.points[:, 2], s=8, color="#1f6fb2", alpha=0.7)
         for i, word in enumerate(self.words[:LABELLED]):
             left.annotate(plain(word), self.flat[i], fontsize=7, xytext=(2, 2), textcoords="offset points")
         left.set_title("PCA" if self.method == "pca" else "t-SNE", fontsize=10)
         for place in (left, right):
             place.set_xticklabels([])
             place.set_yticklabels([])
-        right.set_zticklabels([])  # type: ignore[attr-defined]
+        right.set_zticklabels([])
         save_picture(picture, path)
+
+
+def _of_pieces() -> str:
+    return tr(
+        "The words are tokens of the vocabulary; some are only the beginnings of longer words. --text shows your own.",
+        "As palavras são tokens do vocabulário; algumas são só começos de palavras maiores. --text mostra as suas.",
+    )
 
 
 def _listed(near: Sequence[tuple[str, float]]) -> str:
     return ", ".join(f"{word} {number(cosine, 2)}" for word, cosine in near)
 
 
-def embeddings_view(model: str, space: Space, method: Method = "pca") -> EmbeddingsView:
-    """The view of a space.
+def embeddings_view(model: str, space: Space, method: Method = "pca", *, pieces: bool = False) -> EmbeddingsView:
+    """The view of a space; ``pieces``: its words are tokens.
 
     Raises:
         UserError: fewer than four words, or t-SNE without scikit-learn.
@@ -254,6 +268,6 @@ def embeddings_view(model: str, space: Space, method: Method = "pca") -> Embeddi
     likeness = cosines(matrix)
     near = [[(words[j], float(likeness[i, j])) for j in row] for i, row in enumerate(nearest(likeness, NEIGHBOURS))]
     if method == "tsne":
-        return EmbeddingsView(model, words, method, tsne(matrix, 3), tsne(matrix, 2), None, near)
+        return EmbeddingsView(model, words, method, tsne(matrix, 3), tsne(matrix, 2), None, near, pieces)
     points, shares = pca(matrix, 3)
-    return EmbeddingsView(model, words, method, points, points[:, :2], shares.tolist(), near)
+    return EmbeddingsView(model, words, method, points, points[:, :2], shares.tolist(), near, pieces)

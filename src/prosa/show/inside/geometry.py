@@ -1,7 +1,7 @@
 """Distances between vectors, and ways to draw many dimensions in two or three.
 
-    PCA (Pearson 1901): the directions along which centred points vary most, by the singular value decomposition
-    t-SNE (van der Maaten & Hinton 2008): near points stay near; distances between groups mean little
+PCA (Pearson 1901): the directions along which centred points vary most, by the singular value decomposition
+t-SNE (van der Maaten & Hinton 2008): near points stay near; distances between groups mean little
 """
 
 import numpy as np
@@ -17,20 +17,23 @@ def standardised(points: ArrayLike) -> Points:
     """Each column less its mean, by its standard deviation (of the population): (N, C). A constant column becomes 0."""
     wide = np.asarray(points, dtype=np.float64)
     spread = wide.std(axis=0)
-    return (wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    found: Points = (wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return found
 
 
 def distances(points: ArrayLike) -> Points:
     """Euclidean distance between any two of (N, C): (N, N)."""
     wide = np.asarray(points, dtype=np.float64)
-    return np.linalg.norm(wide[:, None] - wide[None], axis=-1)
+    found: Points = np.linalg.norm(wide[:, None] - wide[None], axis=-1)
+    return found
 
 
 def cosines(points: ArrayLike) -> Points:
     """Cosine of the angle between any two of (N, C): (N, N); 0 with a vector of zeros."""
     wide = np.asarray(points, dtype=np.float64)
     unit = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
-    return unit @ unit.T
+    found: Points = unit @ unit.T
+    return found
 
 
 def nearest(likeness: Points, n: int) -> list[list[int]]:

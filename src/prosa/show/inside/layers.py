@@ -20,6 +20,7 @@ from prosa.tokenizers.protocol import Tokenizer
 
 TOP = 5
 CANDIDATES = 4  # of the last token's, whose course is drawn
+STRONG = 0.3  # a probability whose colour is dark in light pages: text on it is the paper's
 FITS = 9  # characters of a token in a cell
 PICTURED = 14  # tokens of a picture whose cells can still be read
 
@@ -97,9 +98,9 @@ class LayersView:
         last = self.reading.tokens[-1]
         alternative = tr(
             "Which token each layer (row) finds likeliest after each token (column), and how sure it is (colour). "
-            "Point at a cell for the five likeliest.",
+            "Point at a cell for the five likeliest; a long sentence scrolls sideways.",
             "Que token cada camada (linha) acha mais provável depois de cada token (coluna), e com que certeza (cor). "
-            "Aponte para uma célula para ver os cinco mais prováveis.",
+            "Aponte para uma célula para ver os cinco mais prováveis; uma frase longa rola para o lado.",
         )
         return tag(
             "main",
@@ -151,9 +152,7 @@ class LayersView:
         tokens, layers = self.reading.tokens, len(self.top)
         hover = [
             [
-                "<br>".join(
-                    f"{escape(token)} {percent(p)}" for token, p in zip(cell, shares.tolist(), strict=True)
-                )
+                "<br>".join(f"{escape(token)} {percent(p)}" for token, p in zip(cell, shares.tolist(), strict=True))
                 for cell, shares in zip(row, each, strict=True)
             ]
             for row, each in zip(self.top, self.probabilities, strict=True)
@@ -169,7 +168,7 @@ class LayersView:
         figure.update_traces(showscale=False)
         for layer, row in enumerate(self.top):
             for at, cell in enumerate(row):
-                strong = self.probabilities[layer, at, 0] > 0.35
+                strong = self.probabilities[layer, at, 0] > STRONG
                 figure.add_annotation(
                     x=at,
                     y=layer,
@@ -180,7 +179,7 @@ class LayersView:
         figure.update_xaxes(tickmode="array", tickvals=list(range(len(tokens))), tickangle=-45)
         figure.update_xaxes(ticktext=[escape(token) for token in tokens])
         figure.update_yaxes(tickmode="array", tickvals=list(range(layers)), ticktext=self._names(), autorange=True)
-        figure.update_layout(width=max(700, 110 + 64 * len(tokens)), margin={"t": 40, "b": 90})
+        figure.update_layout(width=max(700, 110 + 56 * len(tokens)), margin={"t": 40, "b": 90})
         return figure
 
     def _course(self) -> Any:

@@ -19,8 +19,8 @@ from prosa.models.gpt import GPT
 from prosa.nn.positions import rotate, rotation, sinusoidal
 from prosa.show.frame import document
 from prosa.show.inside.picture import new_picture, save_picture
-from prosa.show.inside.view import Summary, heat, zoomable
-from prosa.show.markup import Html, join, tag
+from prosa.show.inside.view import Summary, heat
+from prosa.show.markup import Html, tag
 from prosa.show.panels import AXIS, Line, Panel, blank, stacked
 from prosa.show.parts import Figures, plot, section, table
 from prosa.show.words import scientific
@@ -50,9 +50,7 @@ def turning(shift: int, width: int) -> NDArray[np.float64]:
 def turning_errors(matrix: NDArray[np.float64], shifts: tuple[int, ...] = SHIFTS) -> dict[int, float]:
     """For each shift, the greatest difference between R(k) PE(p) and PE(p + k) over all places p and entries."""
     width = matrix.shape[1]
-    return {
-        k: float(np.abs(matrix[:-k] @ turning(k, width).T - matrix[k:]).max()) for k in shifts if k < len(matrix)
-    }
+    return {k: float(np.abs(matrix[:-k] @ turning(k, width).T - matrix[k:]).max()) for k in shifts if k < len(matrix)}
 
 
 def rotary_likeness(distances: int, width: int, base: float) -> NDArray[np.float64]:
@@ -137,7 +135,7 @@ class PositionsView:
             "rotary": tr("rotary positions", "posições rotativas"),
             "none": tr("no positions: only the mask tells order", "sem posições: só a máscara diz a ordem"),
         }
-        small = sinusoids(4, 4)
+        small = np.stack([turning(p, 4) @ [0, 1, 0, 1] for p in range(4)])  # exact: the models' are float32
         return tag(
             "main",
             tag("h1", tr("Positions", "Posições")),
@@ -255,7 +253,9 @@ class PositionsView:
         )
 
     def _rotary(self, figures: Figures) -> Html:
-        assert self.own is not None and self.likeness is not None and self.shifts is not None
+        assert self.own is not None
+        assert self.likeness is not None
+        assert self.shifts is not None
         pairs = self.own.shape[1]
         longest = 2 * np.pi * self.base ** ((2 * pairs - 2) / (2 * pairs))
         curve = stacked(
@@ -379,7 +379,9 @@ class PositionsView:
 
 
 def _lead() -> str:
-    return tr("Of no model: the fixed ones of Vaswani et al. (2017)", "De nenhum modelo: as fixas de Vaswani et al. (2017)")
+    return tr(
+        "Of no model: the fixed ones of Vaswani et al. (2017)", "De nenhum modelo: as fixas de Vaswani et al. (2017)"
+    )
 
 
 def positions_view(model: GPT | None = None, name: str = "") -> PositionsView:

@@ -1,8 +1,9 @@
 """A text as a model reads it: its tokens, and which of them make up each word.
 
 A word is a run of letters and digits (hyphens and apostrophes within join it: ``guarda-chuva``), or one other mark.
-Tokens belong to the word that they begin in or go on with; those of spaces alone, and the token that begins a document,
-stand for themselves. So every token is in exactly one word, and a word is a run of tokens.
+Tokens belong to the word that they begin or go on with, and the space before a word to the word; other spaces, line
+ends, and the token that begins a document stand for themselves. So every token is in exactly one word,
+and a word is a run of tokens.
 """
 
 import re
@@ -67,14 +68,14 @@ def words_of(pieces: Sequence[Piece], text: str) -> list[Word]:
     """The words that the pieces of ``text`` make up, in order; each piece is in one."""
     starts = {match.start() for match in _WORD.finditer(text)}
     runs: list[list[int]] = []
-    ended, blank = 0, False
+    ended, before = 0, ""
     for i, piece in enumerate(pieces):
         source = text[piece.start : piece.end]
         at = piece.start + len(source) - len(source.lstrip())
-        begins = piece.start >= ended and (at in starts or not source.strip() or blank)
-        if begins or not runs:
+        begins = at in starts or not source.strip() or (before and not before.strip())
+        if not runs or (piece.start >= ended and begins and (before != " " or not source.strip())):
             runs.append([])
-            blank = not source.strip()
+        before = source
         runs[-1].append(i)
         ended = max(ended, piece.end)
     found = []

@@ -49,7 +49,12 @@ class TokensView:
         """The pieces, one a row."""
         return Summary(
             tr(f"{number(len(self.pieces))} tokens", f"{number(len(self.pieces))} tokens"),
-            [tr("token", "token"), "id", tr("characters", "caracteres"), tr("bytes (hexadecimal)", "bytes (hexadecimal)")],
+            [
+                tr("token", "token"),
+                "id",
+                tr("characters", "caracteres"),
+                tr("bytes (hexadecimal)", "bytes (hexadecimal)"),
+            ],
             [
                 [shown(piece.text), str(piece.id), f"{piece.start}–{piece.end}", each.hex(" ")]
                 for piece, each in zip(self.pieces[:LISTED], self.bytes, strict=False)
@@ -137,9 +142,7 @@ class TokensView:
 
         for row, line in enumerate(lines):
             for left, width, text, id, i in line:
-                box = FancyBboxPatch(
-                    (left, -row + 0.1), width, 0.42, boxstyle="round,pad=0,rounding_size=0.12", lw=0
-                )
+                box = FancyBboxPatch((left, -row + 0.1), width, 0.42, boxstyle="round,pad=0,rounding_size=0.12", lw=0)
                 box.set_facecolor(_PAINTS[i % COLOURS])
                 place.add_patch(box)
                 middle = left + width / 2

@@ -47,7 +47,10 @@ class View(Protocol):
 SHARES = [[(i / 4) ** 2, f"var(--heat-{i})"] for i in range(5)]
 """Colours of shares from 0 to 1, by their root: most shares are small."""
 
-SIGNED = [[0, "var(--below-2)"], [0.25, "var(--below-1)"], [0.5, "var(--between)"]] + [
+SIGNED = [
+    [0, "var(--below-2)"],
+    [0.25, "var(--below-1)"],
+    [0.5, "var(--between)"],
     [0.75, "var(--above-1)"],
     [1, "var(--above-2)"],
 ]

@@ -143,8 +143,8 @@ class WorkedView:
                 tag(
                     "p",
                     tr(
-                        "A query of width 64 and three keys. Scores are divided by √64 = 8, so that wide vectors do not "
-                        "make softmax choose one key alone; exp is taken of each less the greatest (14), which "
+                        "A query of width 64 and three keys. Scores are divided by √64 = 8, so that wide vectors do "
+                        "not make softmax choose one key alone; exp is taken of each less the greatest (14), which "
                         "changes no weight; the weights are the exponentials by their sum.",
                         "Uma consulta de largura 64 e três chaves. As pontuações são divididas por √64 = 8, para que "
                         "vetores largos não façam o softmax escolher uma chave só; toma-se exp de cada uma menos a "
