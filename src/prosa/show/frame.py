@@ -49,15 +49,10 @@ def document(
         tag("style", Html(_file("report.css"))),
     )
     drawn = {key: json.loads(figure.to_json()) for key, figure in figures.items()}
+    buttons = [_button(lang, shown) for lang in LANGS]
     body = tag(
         "body",
-        tag(
-            "div",
-            *(_button(lang, shown) for lang in LANGS),
-            class_="language",
-            role="group",
-            aria_label="Language / Idioma",
-        ),
+        tag("header", tag("div", *buttons, class_="language", role="group", aria_label="Language / Idioma")),
         *mains,
         tag("script", Html(get_plotlyjs())) if figures else None,
         _values("figures", drawn),
