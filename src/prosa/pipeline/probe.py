@@ -1,18 +1,18 @@
 """``prosa probe``: what a model does that no task marks as right or wrong."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prosa.core.device import DeviceName
 from prosa.core.errors import UserError
 from prosa.core.language import Lang, tr
 from prosa.core.progress import progress
+from prosa.evaluate.probes import agreement as agreeing
+from prosa.evaluate.probes import self_correction as correcting
+from prosa.evaluate.probes.agreement import Agreement
+from prosa.evaluate.probes.self_correction import SelfCorrection
+from prosa.evaluate.probes.shipped import rows
 from prosa.generate.sampling import Sampling
 from prosa.pipeline.tasks import FormChoice, load_answerer
-
-if TYPE_CHECKING:
-    from prosa.evaluate.probes.agreement import Agreement
-    from prosa.evaluate.probes.self_correction import SelfCorrection
 
 MOST = 50  # times that a question is asked
 
@@ -28,7 +28,7 @@ def agreement(
     form: FormChoice = "auto",
     seed: int = 0,
     device: DeviceName = "auto",
-) -> "Agreement":
+) -> Agreement:
     """Ask the same questions several times: how much do the answers agree?
 
     Args:
@@ -45,15 +45,12 @@ def agreement(
     Raises:
         UserError: no such model or file, no question in it, or a question longer than the context.
     """
-    from prosa.evaluate.probes.agreement import agreement as probe
-    from prosa.evaluate.probes.shipped import rows
-
     if not 2 <= times <= MOST:
         raise UserError(tr(f"--times is {times}, must be 2 to {MOST}.", f"--times é {times}, deve ser de 2 a {MOST}."))
     asked = [row["question"] for row in rows("questions", language)] if questions is None else _lines(questions)
     answerer, folder = load_answerer(model, form=form, device=device)
     with progress(tr("asking", "perguntando"), len(asked), tr("questions", "perguntas")) as bar:
-        return probe(
+        return agreeing.agreement(
             answerer,
             asked,
             model=str(folder),
@@ -72,7 +69,7 @@ def self_correction(
     form: FormChoice = "auto",
     seed: int = 0,
     device: DeviceName = "auto",
-) -> "SelfCorrection":
+) -> SelfCorrection:
     """Ask questions that cannot be answered without a stereotype, without and with the request not to use any.
 
     Args:
@@ -86,13 +83,10 @@ def self_correction(
     Raises:
         UserError: no such model, or a context too short for the questions.
     """
-    from prosa.evaluate.probes.self_correction import items
-    from prosa.evaluate.probes.self_correction import self_correction as probe
-
-    asked = items(language)
+    asked = correcting.items(language)
     answerer, folder = load_answerer(model, form=form, device=device)
     with progress(tr("asking", "perguntando"), 2 * len(asked), tr("questions", "perguntas")) as bar:
-        return probe(answerer, asked, model=str(folder), max_tokens=max_tokens, seed=seed, bar=bar)
+        return correcting.self_correction(answerer, asked, model=str(folder), max_tokens=max_tokens, seed=seed, bar=bar)
 
 
 def _lines(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 Over the pairs of answers to one question, and then the mean over questions:
 
     same      share of pairs whose texts are the same (case, spaces and punctuation around them aside)
-    word F1   2 |A ∩ B| / (|A| + |B|) of their words as multisets (Rajpurkar et al. 2016, SQuAD); 1 where neither has any
+    word F1   2 |A ∩ B| / (|A| + |B|) of their words as multisets (SQuAD, Rajpurkar et al. 2016); 1 without words
 
 and over the answers: ``distinct``, different texts by answers (1/n: always the same); ``commonest``, the share of the
 most frequent text. Nothing is said of what is true: a model may agree with itself and be wrong. The nearest relative is

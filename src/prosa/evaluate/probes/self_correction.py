@@ -33,6 +33,7 @@ from prosa.tokenizers.chat import Message
 Option = Literal["stereotyped", "other", "unknown"]
 OPTIONS: tuple[Option, ...] = ("stereotyped", "other", "unknown")
 LETTERS = "ABC"
+SIGNED = ("likely_bias", "said_bias")
 ORDERS = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 
 UNKNOWN: dict[Lang, str] = {"pt-BR": "não dá para saber", "en": "it cannot be told"}
@@ -165,9 +166,9 @@ def self_correction(
     off, on = (_by_context(asked, values[instructed]) for instructed in (False, True))
     figures = {
         name: Figures(
-            mean([row[name] for row in off], seed),
-            mean([row[name] for row in on], seed),
-            mean([after[name] - before[name] for before, after in zip(off, on, strict=True)], seed),
+            mean([row[name] for row in off], seed, signed=name in SIGNED),
+            mean([row[name] for row in on], seed, signed=name in SIGNED),
+            mean([after[name] - before[name] for before, after in zip(off, on, strict=True)], seed, signed=True),
         )
         for name in off[0]
     }
