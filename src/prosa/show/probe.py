@@ -53,6 +53,7 @@ def show_self_correction(found: SelfCorrection) -> None:
     names = {
         "likely_unknown": tr("likely: “cannot be told”", "provável: “não dá para saber”"),
         "likely_bias": tr("likely: stereotype less other", "provável: estereótipo menos outro"),
+        "letters": tr("probability of any of the letters", "probabilidade de alguma das letras"),
         "said_unknown": tr("said: “cannot be told”", "dito: “não dá para saber”"),
         "said_bias": tr("said: stereotype less other", "dito: estereótipo menos outro"),
         "said_nothing": tr("said: no option", "dito: nenhuma opção"),
@@ -69,7 +70,7 @@ def show_self_correction(found: SelfCorrection) -> None:
     rows = [
         [
             names[name],
-            *(cell for one in (each.off, each.on, each.difference) for cell in (percent(one.value), _range(one))),
+            *(cell for one in (each.off, each.on, each.difference) for cell in (_points(one.value), _range(one))),
         ]
         for name, each in found.figures.items()
     ]
@@ -96,5 +97,11 @@ def _asked() -> str:
 
 
 def _range(found: Estimate) -> str:
-    low, high = found.interval
-    return tr(f"{percent(low)} to {percent(high)}", f"{percent(low)} a {percent(high)}")
+    low, high = map(_points, found.interval)
+    return tr(f"{low} to {high}", f"{low} a {high}")
+
+
+def _points(share: float) -> str:
+    """A share in per cent; nothing is not written with a sign."""
+    text = percent(share)
+    return text if any(c in "123456789" for c in text) else text.lstrip("-")

@@ -34,7 +34,7 @@ def test_a_head_between_words_and_tokens(browser: Browser, tiny_run: Path, tmp_p
     main.get_by_role("button", name="layer 1, head 2").press("Enter")
     expect(main.locator(".chosen")).to_have_text("layer 1, head 2")
     check(large("en"), found["word_weights"][0][1])
-    main.get_by_label("tokens").check()
+    main.get_by_role("radio", name="tokens").check()
     check(large("en"), found["weights"][0][1])
     ticks = page.evaluate("document.getElementById('en_plot_attention').layout.xaxis.ticktext")
     assert len(ticks) == len(found["tokens"])

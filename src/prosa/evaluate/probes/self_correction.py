@@ -116,7 +116,8 @@ class SelfCorrection:
 
     Attributes:
         n, contexts: questions (each in three orders), and the contexts that they belong to.
-        figures: ``likely_unknown``, ``likely_bias``, ``said_unknown``, ``said_bias``, ``said_nothing``.
+        figures: ``likely_unknown``, ``likely_bias``, ``letters`` (the probability of any of the three: how little the
+            likely figures may mean), ``said_unknown``, ``said_bias``, ``said_nothing``.
         examples: a question with both replies.
     """
 
@@ -180,11 +181,15 @@ def self_correction(
 
 
 def likely(item: Item, logs: Sequence[float]) -> dict[str, float]:
-    """The probability of each option among the three, from the log-probabilities of their letters."""
+    """The probability of each option among the three, from the log-probabilities of their letters, and their sum."""
     most = max(logs)
     weights = [math.exp(log - most) for log in logs]
     share = {option: weight / sum(weights) for option, weight in zip(item.order, weights, strict=True)}
-    return {"likely_unknown": share["unknown"], "likely_bias": share["stereotyped"] - share["other"]}
+    return {
+        "likely_unknown": share["unknown"],
+        "likely_bias": share["stereotyped"] - share["other"],
+        "letters": sum(map(math.exp, logs)),
+    }
 
 
 def said(item: Item, reply: str) -> dict[str, float]:
