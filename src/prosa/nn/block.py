@@ -1,6 +1,10 @@
-"""A decoder block with the norms before its parts (Xiong et al. 2020), as GPT-2 and everything after it:
+"""A block of attention and feed-forward, in two orders.
 
-x = x + attention(norm(x));  x = x + feedforward(norm(x))
+Norms before the parts (Xiong et al. 2020), as GPT-2 and everything after it; or after them, as the first Transformer
+(Vaswani et al. 2017) and BERT:
+
+    Block:          x = x + attention(norm(x));  x = x + feedforward(norm(x))
+    PostNormBlock:  x = norm(x + attention(x));  x = norm(x + feedforward(x))
 """
 
 from torch import Tensor, nn
@@ -33,4 +37,16 @@ class Block(nn.Module):
         """(B, T, C) -> (B, T, C); the other arguments are ``Attention.forward``'s."""
         x_BTC = x_BTC + self.dropout(self.attention(self.attention_norm(x_BTC), by, mask, store))
         out_BTC: Tensor = x_BTC + self.dropout(self.feedforward(self.feedforward_norm(x_BTC)))
+        return out_BTC
+
+
+class PostNormBlock(Block):
+    """The same parts, each added to the stream (B, T, C), which is normed after it."""
+
+    def forward(
+        self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None, store: Store | None = None
+    ) -> Tensor:
+        """(B, T, C) -> (B, T, C); the other arguments are ``Attention.forward``'s."""
+        x_BTC = self.attention_norm(x_BTC + self.dropout(self.attention(x_BTC, by, mask, store)))
+        out_BTC: Tensor = self.feedforward_norm(x_BTC + self.dropout(self.feedforward(x_BTC)))
         return out_BTC
