@@ -8,6 +8,7 @@ from prosa.core.errors import UserError
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
 from prosa.models.inside import attention_maps, logit_lens, residual_stream
+from prosa.nn.attention import Attention
 
 SHAPES = {
     "classic": {"shape": "classic"},
@@ -66,6 +67,21 @@ def test_what_the_weights_weigh_is_what_the_layer_gives(name: str) -> None:
     values = values.repeat_interleave(4 // values.shape[1], dim=1)
     mixed = attention.out((maps[1][None] @ values).transpose(1, 2).flatten(2))
     torch.testing.assert_close(mixed, out)
+
+
+def test_an_encoder_looks_ahead_and_padding_is_not_seen() -> None:
+    torch.manual_seed(0)
+    attention = Attention(16, 4, 4, 4, bias=True, qk_norm=False, norm_eps=1e-5, dropout=0.0, causal=False)
+    x = torch.randn(2, 5, 16)
+    seen = torch.tensor([[True] * 5, [True, True, True, False, False]])[:, None, None]
+    for mask in (None, seen):
+        weights = attention.weights(x, None, mask)
+        values = attention.v(x).unflatten(-1, (4, 4)).transpose(1, 2)
+        torch.testing.assert_close(
+            attention.out((weights @ values).transpose(1, 2).flatten(2)), attention(x, None, mask)
+        )
+        assert weights[0, :, 0, 4].min() > 0
+    assert weights[1, :, :, 3:].max() == 0
 
 
 @pytest.mark.parametrize("name", SHAPES)

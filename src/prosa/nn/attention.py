@@ -200,7 +200,7 @@ class Attention(nn.Module):
         """
         q_BHTD, k_BKTD = self._queries_and_keys(x_BTC, by)
         k_BHTD = k_BKTD.repeat_interleave(q_BHTD.shape[1] // k_BKTD.shape[1], dim=1)
-        if mask is None:
+        if mask is None and self.causal:
             mask = causal_mask(x_BTC.shape[1], x_BTC.shape[1], x_BTC.device)
         return attention_weights(q_BHTD, k_BHTD, mask, scale=self.scale)
 
