@@ -32,9 +32,11 @@ COMMANDS = {
     "keys": ("keys", "who may use the server: keys, limits of tokens a day, usage, cost"),
     "evaluate": ("evaluate", "loss and bits per byte of held-out text beside n-grams; with --tasks what it gets right"),
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
+    "probe": ("probe", "agreement with itself, moral self-correction: measured on any model, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
+    "show": ("show", "inside a model: attention, positions, embeddings, tokens, layers; pages and pictures"),
     "report": ("report", "the run's report.html"),
     "doctor": ("doctor", "what this machine has, and what is missing"),
 }
