@@ -11,7 +11,6 @@ from prosa.nn.block import PostBlock
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
 
-
 Activation = Literal["gelu", "relu"]
 
 
