@@ -17,41 +17,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from prosa.core.errors import UserError
-from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch, Batches, validation_batches
+from prosa.data.mask_config import MaskConfig
 from prosa.data.permutation import derive_seed
 from prosa.data.shards import TokenFolder, TokenStream
 from prosa.tokenizers.frame import MASK, Frame, bert_frame, control_ids
 from prosa.tokenizers.protocol import Tokenizer
 
 CONTINUES = "##"  # of WordPiece
-
-
-@dataclass(frozen=True)
-class MaskConfig:
-    """Which tokens are foreseen, and what stands in their place."""
-
-    share: float = 0.15
-    """Share of the tokens (with whole_words: of the words) that are to be foreseen."""
-    masked: float = 0.8
-    """Share of these that become [MASK]."""
-    replaced: float = 0.1
-    """Share of these that become a token drawn at random; the others stay as they are."""
-    whole_words: bool = False
-    """All the pieces of a word are foreseen, or none."""
-
-    def __post_init__(self) -> None:
-        shares = self.masked >= 0 and self.replaced >= 0 and self.masked + self.replaced <= 1
-        if not 0 < self.share < 1 or not shares:
-            raise UserError(
-                tr(
-                    f"mask: share is {self.share!r} but must be above 0 and below 1; masked ({self.masked!r}) and "
-                    f"replaced ({self.replaced!r}) must be 0 or more and at most 1 together.",
-                    f"mask: share é {self.share!r}, mas deve ser acima de 0 e abaixo de 1; masked ({self.masked!r}) e "
-                    f"replaced ({self.replaced!r}) devem ser 0 ou mais e, juntos, no máximo 1.",
-                )
-            )
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,9 @@ def fill(model: MaskedLM, tokenizer: Tokenizer, text: str, *, top: int = 5) -> F
         if n:
             places.append(len(ids))
             ids.append(mask)
-        # where blanks belong to the token after them, one before a blank would stand alone, as it never does
-        ids += tokenizer.encode(
-            piece if tokenizer.kind == "wordpiece" or n == len(pieces) - 1 else piece.removesuffix(" ")
-        )
+        if tokenizer.kind != "wordpiece" and n < len(pieces) - 1:
+            piece = piece.removesuffix(" ")  # it belongs to the token that fills the blank
+        ids += tokenizer.encode(piece)
     ids += frame.after
     device = next(model.parameters()).device
     hidden_TC = model.hidden(torch.tensor([ids], device=device))[0]

@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2018, arXiv 1810.04805): an encoder that reads both sides of every token, and its head that says
 what stood where a token was masked.
 
-    x = norm(embedding[ids] + position[0, 1, …] + type[types]);  x = block(x), n_layer times     (nn/block.py: PostBlock)
+    x = norm(embedding[ids] + position[0, 1, …] + type[types]);  x = block(x), n_layer times   (nn/block.py: PostBlock)
     masked:  logits = embedding · norm(gelu(W x)) + b        pooled:  tanh(P x[0])
 
 Positions are learned, the norms stand after the sums, GELU is exact. Of the original's two objectives this is the
@@ -57,11 +57,12 @@ class BertConfig:
         Raises:
             UserError: every problem found.
         """
+        least = {"vocab_size": 1, "context": 3, "n_layer": 1, "n_head": 1, "d_model": 1, "d_ff": 1, "token_types": 1}
         wrong = [
-            tr(f"{name} is {getattr(self, name)}, must be at least {least}", f"{name} é {getattr(self, name)}, mínimo {least}")
-            for name, least in (("vocab_size", 1), ("context", 3), ("n_layer", 1), ("n_head", 1), ("d_model", 1), ("d_ff", 1))
-            if getattr(self, name) < least
-        ]  # fmt: skip
+            tr(f"{name} is {getattr(self, name)}, must be at least {n}", f"{name} é {getattr(self, name)}, mínimo {n}")
+            for name, n in least.items()
+            if getattr(self, name) < n
+        ]
         if not wrong and self.d_model % self.n_head:
             fitting = max(1, round(self.d_model / self.n_head)) * self.n_head
             wrong.append(
@@ -143,8 +144,9 @@ class Bert(nn.Module):
 
         Args:
             types_BT: 0 in a first sentence and 1 in a second; None: 0.
-            documents_BT: a token sees its own document only, before and after it, and positions begin with each; padding
-                is a document of its own (so ``attention_mask`` of other libraries is one). None: a row is one document.
+            documents_BT: a token sees its own document only, before and after it, and positions begin with each;
+                padding is a document of its own (so ``attention_mask`` of other libraries is one). None: a row is one
+                document.
             layers: gets the stream before the first block and after each.
 
         Raises:

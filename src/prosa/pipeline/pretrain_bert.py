@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prosa.core.device import DeviceName, choose_device
 from prosa.core.errors import UserError
-from prosa.core.files import is_complete, read_json
+from prosa.core.files import check_free, is_complete, read_json
 from prosa.core.language import number, tr
 from prosa.core.progress import say
 from prosa.corpus.config import CorpusConfig
-from prosa.data.masking import MaskConfig
+from prosa.data.mask_config import MaskConfig
 from prosa.pipeline.bert_choice import BertChoice
 from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.prepare import prepare
@@ -82,7 +82,7 @@ def pretrain_bert(
     """Pretrain BERT on text: it learns to say what stands where words are masked.
 
     Args:
-        data: Files and folders of text, or a token folder (from prosa prepare) whose tokenizer has [CLS], [SEP], [MASK].
+        data: Files and folders of text; or a token folder (prosa prepare) whose tokenizer has [CLS], [SEP] and [MASK].
         out: Run folder; the model goes to its bert/, and of text its corpus, tokenizer and tokens beside it.
         bert: The model's shape.
         mask: What is masked.
@@ -105,9 +105,9 @@ def pretrain_bert(
     if resume != "no":
         check_same_start(folder, asked, ("data", "bert", "mask"))
     bert.config(1000)  # a shape that cannot be built is told before the text is read
-    if resume == "no":  # the folder is looked at before anything is made beside it
-        begin(folder, asked, resume, force=force, inputs=data, later=())
-    tokens = _tokens(data, out, corpus, kind, vocab_size, again=resume == "no")
+    if resume == "no":
+        check_free(folder, force=force, inputs=data)
+    tokens = _tokens(data, out, corpus, kind, vocab_size, resume, force)
     import torch
 
     from prosa.data.masking import Maskable, MaskedBatches, masked_held_out
@@ -165,7 +165,13 @@ def pretrain_bert(
 
 
 def _tokens(
-    data: tuple[Path, ...], out: Path, corpus: CorpusConfig, kind: str, vocab_size: int, *, again: bool
+    data: tuple[Path, ...],
+    out: Path,
+    corpus: CorpusConfig,
+    kind: Literal["wordpiece", "bpe"],
+    vocab_size: int,
+    resume: Resume,
+    force: bool,
 ) -> Path:
     """The token folder that ``data`` is, or the one made of it in ``out``."""
     if not data:
@@ -174,15 +180,15 @@ def _tokens(
         if len(data) == 1 and (place / "index.json").is_file():
             return place
     special = SPECIAL if kind == "bpe" else ()  # WordPiece has them of itself; [SEP] ends documents
-    config = TokenizerConfig(
-        kind="bpe" if kind == "bpe" else "wordpiece", vocab_size=vocab_size, special_tokens=special
-    )
-    if again or not is_complete(out / CORPUS):
-        corpus_stage(data, out=out / CORPUS, corpus=corpus, force=True)
-    if again or not is_complete(out / TOKENIZER):
-        train_tokenizer((out / CORPUS,), out=out / TOKENIZER, tokenizer=config, force=True)
-    if again or not is_complete(out / TOKENS):
-        prepare((out / CORPUS,), tokenizer=str(out / TOKENIZER), out=out / TOKENS, force=True)
+    config = TokenizerConfig(kind=kind, vocab_size=vocab_size, special_tokens=special)
+    there = {stage: resume != "no" and is_complete(out / stage) for stage in (CORPUS, TOKENIZER, TOKENS)}
+    replace_there = force or resume != "no"  # what is half done
+    if not there[CORPUS]:
+        corpus_stage(data, out=out / CORPUS, corpus=corpus, force=replace_there)
+    if not there[TOKENIZER]:
+        train_tokenizer((out / CORPUS,), out=out / TOKENIZER, tokenizer=config, force=replace_there)
+    if not there[TOKENS]:
+        prepare((out / CORPUS,), tokenizer=str(out / TOKENIZER), out=out / TOKENS, force=replace_there)
     return out / TOKENS
 
 

@@ -57,9 +57,9 @@ def control_ids(tokenizer: Tokenizer, *names: str) -> tuple[int, ...]:
             tr(f"the tokenizer has no {lacking}.", f"o tokenizador não tem {lacking}."),
             tr(
                 "BERT needs one with [CLS], [SEP] and [MASK]: prosa pretrain-bert makes it from your text; "
-                "by hand: prosa tokenizer train TEXT --tokenizer.kind wordpiece --tokenizer.special-tokens --out FOLDER",
+                "by hand: prosa tokenizer train TEXT --out FOLDER --tokenizer.kind wordpiece",
                 "O BERT precisa de um com [CLS], [SEP] e [MASK]: prosa pretrain-bert o faz do seu texto; "
-                "à mão: prosa tokenizer train TEXTO --tokenizer.kind wordpiece --tokenizer.special-tokens --out PASTA",
+                "à mão: prosa tokenizer train TEXTO --out PASTA --tokenizer.kind wordpiece",
             ),
         )
     return tuple(tokenizer.special_tokens[name] for name in names)
