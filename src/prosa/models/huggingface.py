@@ -14,7 +14,7 @@ from prosa.core.language import tr
 from prosa.models.folder import CONFIG, checksum, read_config, read_weights, write_folder
 from prosa.models.gpt import GPT
 from prosa.models.huggingface_bert import is_bert
-from prosa.models.huggingface_config import from_config, is_scored, to_config
+from prosa.models.huggingface_config import OTHERS, from_config, is_scored, to_config
 from prosa.models.huggingface_weights import from_weights, to_weights
 from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
@@ -68,6 +68,15 @@ def load_model(folder: Path) -> GPT:
                 'Ele preenche lacunas: prosa fill EXECUÇÃO "O [MASK] roeu a roupa"; e classifica: '
                 "prosa train-classifier",
             ),
+        )
+    if str(mapping.get("model_type")) in OTHERS:
+        raise UserError(
+            tr(
+                f"{folder} is a {mapping['model_type']} model, and this needs a decoder (GPT-2, Qwen3, Llama).",
+                f"{folder} é um modelo {mapping['model_type']}, e aqui é preciso um decoder (GPT-2, Qwen3, Llama).",
+            ),
+            tr("It can be measured and continues a prompt: ", "Ele pode ser medido e continua um prompt: ")
+            + "prosa evaluate, prosa generate",
         )
     config = from_config(mapping, str(folder / CONFIG))
     return from_weights(config, *read_weights(folder)).eval()

@@ -18,6 +18,8 @@ from prosa.tokenizers.protocol import Tokenizer
 
 SPEEDRUN = "prosa-speedrun"  # no architecture of transformers: our own field names
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+OTHERS = ("prosa-recurrent", "prosa-feedforward")
+"""Language models that are no decoders: ``language_model.py`` has their folders."""
 SCORED = {
     "gpt2": "GPT2ForSequenceClassification",
     "qwen3": "Qwen3ForSequenceClassification",
