@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 
+from prosa.core.errors import UserError
 from prosa.core.interval import bootstrap_ratio, wilson
 from prosa.core.language import tr
 from prosa.core.progress import progress
@@ -139,14 +140,17 @@ class PseudoLikelihood:
 
 
 def pseudo_likelihood(model: Any, tokenizer: Tokenizer, texts: Sequence[str], *, batch: int = 64) -> PseudoLikelihood:
-    """The pseudo-likelihood of texts under a masked model, per byte.
+    """The pseudo-likelihood of texts under a masked model, per byte; those without tokens are left out.
 
     Raises:
-        UserError: the tokenizer has no [CLS], [SEP] and [MASK].
+        UserError: there is no text, or the tokenizer has no [CLS], [SEP] and [MASK].
     """
     (mask,) = control_ids(tokenizer, MASK)
-    ids = [np.array(tokenizer.encode(text), np.int64) for text in texts]
-    sums, sizes = [], [len(text.encode("utf-8")) for text in texts]
+    encoded = [(np.array(tokenizer.encode(text), np.int64), len(text.encode("utf-8"))) for text in texts]
+    ids, sizes = [one for one, _ in encoded if len(one)], [size for one, size in encoded if len(one)]
+    if not ids:
+        raise UserError(tr("there is no text to evaluate on.", "não há texto para avaliar."))
+    sums: list[float] = []
     with progress(tr("pseudo-likelihood", "pseudo-verossimilhança"), sum(map(len, ids)), "tokens") as bar:
         for nats in pseudo_losses(model, ids, mask=mask, frame=bert_frame(tokenizer), batch=batch):
             sums.append(float(nats.sum()))

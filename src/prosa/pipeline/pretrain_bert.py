@@ -14,6 +14,7 @@ from prosa.core.language import number, tr
 from prosa.core.progress import say
 from prosa.corpus.config import CorpusConfig
 from prosa.data.mask_config import MaskConfig
+from prosa.generate.filled import Filled
 from prosa.pipeline.bert_choice import BertChoice
 from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.prepare import prepare
@@ -29,8 +30,6 @@ from prosa.train.config import TrainConfig
 if TYPE_CHECKING:
     from prosa.data.masking import Maskable
     from prosa.data.shards import TokenFolder
-    from prosa.generate.fill import Filled
-
 CURVE, FINAL = 64, 1000  # held-out windows: for the curve; for the figures at the end
 
 
@@ -210,7 +209,7 @@ def _validator(
     return validate
 
 
-def fill(model: str, text: tuple[str, ...], *, top: int = 5, device: DeviceName = "auto") -> "list[Filled]":
+def fill(model: str, text: tuple[str, ...], *, top: int = 5, device: DeviceName = "auto") -> list[Filled]:
     """Say what may stand where a text has [MASK].
 
     Args:

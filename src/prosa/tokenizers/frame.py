@@ -1,7 +1,8 @@
 """What stands around a text that is read whole: nothing (a decoder), or ``[CLS]`` before and ``[SEP]`` after (BERT)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,29 @@ def bert_frame(tokenizer: Tokenizer) -> Frame:
     """
     ids = control_ids(tokenizer, CLS, SEP)
     return Frame(ids[:1], ids[1:])
+
+
+def for_transformers(special: Mapping[str, int]) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """What other libraries must be told of BERT's control tokens, where they are there.
+
+    Returns:
+        entries of tokenizer_config.json, and the post-processor of tokenizer.json that puts the frame around a text.
+    """
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "cls", "sep", "mask")}
+    settings = {name: token for name, token in names.items() if token in special}
+    if CLS not in special or SEP not in special:
+        return settings, None
+    first = [_token(CLS, 0), {"Sequence": {"id": "A", "type_id": 0}}, _token(SEP, 0)]
+    return settings, {
+        "type": "TemplateProcessing",
+        "single": first,
+        "pair": [*first, {"Sequence": {"id": "B", "type_id": 1}}, _token(SEP, 1)],
+        "special_tokens": {name: {"id": name, "ids": [special[name]], "tokens": [name]} for name in (CLS, SEP)},
+    }
+
+
+def _token(name: str, type_id: int) -> dict[str, Any]:
+    return {"SpecialToken": {"id": name, "type_id": type_id}}
 
 
 def control_ids(tokenizer: Tokenizer, *names: str) -> tuple[int, ...]:
