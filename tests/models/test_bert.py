@@ -131,10 +131,6 @@ def test_documents_in_a_row_do_not_see_each_other() -> None:
     found = model.hidden(row, documents_BT=documents)[0]
     torch.testing.assert_close(found[:7], model.hidden(first[None])[0])
     torch.testing.assert_close(found[7:], model.hidden(second[None])[0])
-    layers: list[torch.Tensor] = []
-    last = model.hidden(row, layers=layers)
-    assert len(layers) == 3
-    assert torch.equal(layers[-1], last)
     with pytest.raises(UserError, match="a text of 25 tokens does not fit the model's context of 24"):
         model.hidden(torch.zeros(1, 25, dtype=torch.int64))
 

@@ -132,14 +132,7 @@ class Bert(nn.Module):
         """As ``hidden``."""
         return self.hidden(ids_BT, types_BT=types_BT, documents_BT=documents_BT)
 
-    def hidden(
-        self,
-        ids_BT: Tensor,
-        *,
-        types_BT: Tensor | None = None,
-        documents_BT: Tensor | None = None,
-        layers: list[Tensor] | None = None,
-    ) -> Tensor:
+    def hidden(self, ids_BT: Tensor, *, types_BT: Tensor | None = None, documents_BT: Tensor | None = None) -> Tensor:
         """What the model makes of each token, (B, T, C).
 
         Args:
@@ -147,7 +140,6 @@ class Bert(nn.Module):
             documents_BT: a token sees its own document only, before and after it, and positions begin with each;
                 padding is a document of its own (so ``attention_mask`` of other libraries is one). None: a row is one
                 document.
-            layers: gets the stream before the first block and after each.
 
         Raises:
             UserError: the text is longer than the model's context.
@@ -162,11 +154,7 @@ class Bert(nn.Module):
         x_BTC = self.embedding(ids_BT) + self.position_embedding(where_BT)
         x_BTC = self.dropout(self.norm(x_BTC + types.to(x_BTC.dtype)))
         for block in self.blocks:
-            if layers is not None:
-                layers.append(x_BTC)
             x_BTC = block(x_BTC, mask=mask)
-        if layers is not None:
-            layers.append(x_BTC)
         stream_BTC: Tensor = x_BTC
         return stream_BTC
 
