@@ -1,4 +1,4 @@
-"""ELMo: its parts against ``torch.nn``, no direction sees what it foresees, words by their letters, the loop, folders."""
+"""ELMo: its parts against ``torch.nn``, no direction sees what it foresees, letters, the loop, folders."""
 
 import math
 import shutil

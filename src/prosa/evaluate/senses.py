@@ -2,7 +2,7 @@
 
 Each sentence's word takes the sense of its nearest neighbour (cosine) among the other sentences with that word. A
 vector that does not depend on the sentence is equally near to all: it is then right as often as its sense is among the
-others, which of 6 + 6 sentences is 5 of 11. (In the small, what Peters et al. 2018, 5.3, do with all words of a corpus.)
+others, which of 6 + 6 sentences is 5 of 11. (Peters et al. 2018, 5.3, do this with all words of a corpus.)
 
 One function measures any model: what differs is where the vectors come from. ``token_vectors`` takes them of whatever
 has ``hidden`` and ``blocks`` (BERT, GPT), ``elmo_vectors`` of ELMo.
@@ -137,15 +137,21 @@ def token_vectors(
         spans = tokenizer.spans(o.text)
         inside = [k + len(frame.before) for k, (_, start, end) in enumerate(spans) if start < o.end and end > o.start]
         ids = [*frame.before, *(id for id, _, _ in spans), *frame.after]
-        states: list[Tensor] = []
-        hooks = [b.register_forward_pre_hook(lambda _, given: states.append(given[0])) for b in model.blocks]
-        try:
-            states.append(model.hidden(torch.tensor([ids], device=device)))
-        finally:
-            for hook in hooks:
-                hook.remove()
+        states = _states(model, torch.tensor([ids], device=device))
         found.append([state[0, inside].double().mean(0).cpu().numpy() for state in states])
     return [np.stack(layer) for layer in zip(*found, strict=True)]
+
+
+def _states(model: Any, ids_1T: Tensor) -> list[Tensor]:
+    """What goes into each block, and what ``hidden`` gives, (1, T, C) each."""
+    states: list[Tensor] = []
+    hooks = [block.register_forward_pre_hook(lambda _, given: states.append(given[0])) for block in model.blocks]
+    try:
+        states.append(model.hidden(ids_1T))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return states
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """What the loop minimises: a batch in, the sum of its losses out.
 
-Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens are masked; ELMo's is ``BothDirections``.
+Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens are masked; of ELMo ``BothDirections``.
 """
 
 from typing import Any, Protocol
