@@ -51,7 +51,7 @@ def test_pseudo_likelihood_is_that_of_transformers(model: MaskedLM, tokenizer: T
         for start in range(0, len(ids), room):
             row = [cls, *ids[start : start + room], sep]
             for place in range(1, len(row) - 1):
-                now = torch.tensor([row[:place] + [mask] + row[place + 1 :]])
+                now = torch.tensor([[*row[:place], mask, *row[place + 1 :]]])
                 with torch.no_grad():
                     nats.append(-theirs(now).logits[0, place].log_softmax(-1)[row[place]].item())
         expected.append(nats)

@@ -19,14 +19,14 @@ from prosa.models.scored import ScoredBert
 from prosa.models.sentence import load_sentence_encoder
 
 SHAPE = BertConfig(vocab_size=97, context=24, n_layer=2, n_head=4, d_model=32, d_ff=48)
-THEIRS = dict(
-    vocab_size=97,
-    max_position_embeddings=24,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    hidden_size=32,
-    intermediate_size=48,
-)
+THEIRS = {
+    "vocab_size": 97,
+    "max_position_embeddings": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+}
 IDS = torch.tensor([[2, 11, 50, 96, 4, 31, 3], [2, 9, 8, 3, 0, 0, 0]])
 THERE = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
 REAL = THERE.bool()
@@ -187,7 +187,9 @@ def test_foreign_and_damaged_folders_are_told(tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["cls.predictions.decoder.weight"] = weights["bert.embeddings.word_embeddings.weight"] + 1
     save_file(weights, folder / "model.safetensors")
-    with pytest.raises(UserError, match="the head is tied to the embedding, but tensor cls.predictions.decoder.weight"):
+    with pytest.raises(
+        UserError, match=r"the head is tied to the embedding, but tensor cls\.predictions\.decoder\.weight"
+    ):
         load_masked(folder)
     with pytest.raises(UserError, match="context is 2, must be at least 3; dropout is 1"):
         Bert(BertConfig(97, 2, 2, 4, 32, dropout=1.0))

@@ -1,13 +1,17 @@
 """What a model with a head of a few outputs says of texts: in training batches, and of sequences of any lengths."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from prosa.align.packed import Ragged, packed_hidden
 from prosa.models.scored import Scored
+
+if TYPE_CHECKING:
+    from prosa.data.labelled_batches import LabelledBatch
+    from prosa.models.cnn import TextCNN
 
 TOKENS_AT_ONCE = 16_384  # of a batch that is scored, padding included
 
@@ -26,8 +30,18 @@ def outputs_of(model: Any, batch: Ragged) -> Tensor:
     return outputs
 
 
+def text_outputs(network: Any, batch: "LabelledBatch") -> Tensor:
+    """The outputs of a network that reads each text alone, as it stands: (B, n) float32.
+
+    Args:
+        network: has ``hidden(ids, ends)`` and ``head`` as ``models.cnn.TextCNN``.
+    """
+    outputs: Tensor = network.head(network.hidden(batch.inputs[:, 0], batch.ends[:, 0])).float()
+    return outputs
+
+
 @torch.no_grad()
-def score_sequences(network: Scored, sequences: Sequence[Sequence[int]]) -> Tensor:
+def score_sequences(network: "Scored | TextCNN", sequences: Sequence[Sequence[int]]) -> Tensor:
     """The outputs of sequences of ids, (S, n) on the CPU; one's do not depend on the others but for rounding.
 
     Raises:

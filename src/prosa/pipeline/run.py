@@ -10,6 +10,7 @@ from prosa.core.language import tr
 if TYPE_CHECKING:
     from prosa.models.bert import Bert
     from prosa.models.gpt import GPT
+    from prosa.models.language_model import LanguageModel
     from prosa.tokenizers.protocol import Tokenizer
 
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
@@ -75,19 +76,38 @@ def run_of(model: Path) -> Path | None:
 
 
 def load(spec: str) -> "tuple[GPT, Tokenizer, Path]":
-    """Model, tokenizer and folder of ``spec``.
+    """Decoder, tokenizer and folder of ``spec``.
 
     Raises:
-        UserError: something is missing, damaged, or the tokenizer does not belong to the model.
+        UserError: something is missing, damaged, no decoder, or the tokenizer does not belong to the model.
     """
-    from prosa.models.huggingface import check_tokenizer, load_model
-    from prosa.tokenizers.load import load as load_tokenizer
+    from prosa.models.huggingface import load_model
 
     folder = model_folder(spec)
     model = load_model(folder)
-    tokenizer = load_tokenizer(folder)
-    check_tokenizer(folder, tokenizer, model.config.vocab_size)
-    return model, tokenizer, folder
+    return model, _tokenizer(folder, model.config.vocab_size), folder
+
+
+def load_any(spec: str) -> "tuple[LanguageModel, Tokenizer, Path]":
+    """``load``, of any language model.
+
+    Raises:
+        UserError: something is missing, damaged, no language model, or the tokenizer does not belong to the model.
+    """
+    from prosa.models.language_model import load_language_model
+
+    folder = model_folder(spec)
+    model = load_language_model(folder)
+    return model, _tokenizer(folder, model.config.vocab_size), folder
+
+
+def _tokenizer(folder: Path, vocab_size: int) -> "Tokenizer":
+    from prosa.models.huggingface import check_tokenizer
+    from prosa.tokenizers.load import load
+
+    tokenizer = load(folder)
+    check_tokenizer(folder, tokenizer, vocab_size)
+    return tokenizer
 
 
 def is_bert_folder(folder: Path) -> bool:
@@ -104,11 +124,7 @@ def load_bert(folder: Path) -> "tuple[Bert, Tokenizer]":
     Raises:
         UserError: something is missing, damaged, or the tokenizer does not belong to the model.
     """
-    from prosa.models.huggingface import check_tokenizer
     from prosa.models.huggingface_bert import load_bert as load_encoder
-    from prosa.tokenizers.load import load as load_tokenizer
 
     encoder = load_encoder(folder)
-    tokenizer = load_tokenizer(folder)
-    check_tokenizer(folder, tokenizer, encoder.config.vocab_size)
-    return encoder, tokenizer
+    return encoder, _tokenizer(folder, encoder.config.vocab_size)

@@ -28,10 +28,19 @@ class NextToken:
 
     Args:
         loss_chunk: tokens whose logits exist at the same time (``TrainConfig.loss_chunk``); 0: what suits the device.
+        label_smoothing: the share of each target that is spread over all words (``loss.py``). What is then trained,
+            and told as the loss, is more than the cross-entropy: measure with an objective that has none.
     """
 
-    def __init__(self, loss_chunk: int = 0) -> None:
-        self.loss_chunk = loss_chunk
+    def __init__(self, loss_chunk: int = 0, *, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise UserError(
+                tr(
+                    f"label_smoothing is {label_smoothing}: it must be from 0 to below 1.",
+                    f"label_smoothing é {label_smoothing}: precisa ser de 0 a menos de 1.",
+                )
+            )
+        self.loss_chunk, self.label_smoothing = loss_chunk, label_smoothing
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
         """See ``Objective``; ``model`` has ``hidden`` and ``head`` as ``models.gpt.GPT``.
@@ -54,7 +63,8 @@ class NextToken:
         if count < len(targets_N):
             hidden_NC, targets_N = hidden_NC[there_N], targets_N[there_N]
         chunk = chunk_tokens(self.loss_chunk, model.config.vocab_size, hidden_NC.device)
-        total = chunked_cross_entropy(model.head, list(model.parameters()), hidden_NC, targets_N, chunk)
+        parameters = list(model.parameters())
+        total = chunked_cross_entropy(model.head, parameters, hidden_NC, targets_N, chunk, self.label_smoothing)
         return total, count, {}
 
 
