@@ -15,6 +15,8 @@ COMMANDS = {
     "prepare": ("prepare", "documents -> token shards on disk"),
     "ngram": ("ngram", "what counting knows of a text: entropy by Markov order, and text written from counts"),
     "pretrain": ("pretrain", "token shards -> a base model"),
+    "pretrain-bert": ("pretrain_bert", "text -> BERT, which reads both sides: fills blanks, is fine-tuned to classify"),
+    "fill": ("fill", "what may stand where a text has [MASK]"),
     "sft": ("sft", "conversations -> a model that answers"),
     "reward": ("reward", "preferences -> a model that scores answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),
