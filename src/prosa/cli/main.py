@@ -20,6 +20,8 @@ COMMANDS = {
     "rl": ("rl", "prompts and rewards -> a model that answers better (PPO, GRPO)"),
     "train-classifier": ("train_classifier", "labelled texts -> a classifier, and how good it is"),
     "classify": ("classify", "which class a text is of"),
+    "word2vec": ("word2vec", "a folder of text -> vectors of its words: skip-gram, CBOW, subwords, GloVe"),
+    "similar": ("similar", "a word's neighbours, rei - homem + mulher, and scores on a file of analogies"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),

@@ -28,11 +28,11 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from prosa.data.words import BREAK
 from prosa.models.subwords import Parts
 
 POWER = 0.75
 TABLE = 1 << 22
-BREAK = -1  # in a stream of word ids: a sentence ends
 
 
 def keep_probabilities(counts: ArrayLike, threshold: float) -> NDArray[np.float64]:
@@ -153,7 +153,7 @@ class Word2Vec:
         slope[..., :A] -= 1
         slope *= self._weights(chunks).mul_(-lr)
         self._add(chunks.centres, torch.bmm(slope, u))
-        _add_rows(self.outputs, others.reshape(-1), torch.bmm(slope.mT, v).flatten(0, 1))
+        add_rows(self.outputs, others.reshape(-1), torch.bmm(slope.mT, v).flatten(0, 1))
 
     def _hidden(self, chunks: Chunks) -> tuple[Tensor, Tensor]:
         """The number of words around each centre, (n, S, 1), and their mean vector, (n, S, C)."""
@@ -175,17 +175,17 @@ class Word2Vec:
         slope_bad = torch.bmm(hidden, u_bad.mT).sigmoid_().mul_(there * (self.k / N))
         change = torch.baddbmm(slope * u, slope_bad, u_bad)
         self._add(chunks.around, torch.bmm(chunks.pairs.mT, change))
-        _add_rows(self.outputs, chunks.centres.reshape(-1), (slope * hidden).flatten(0, 1))
-        _add_rows(self.outputs, chunks.negatives.reshape(-1), torch.bmm(slope_bad.mT, hidden).flatten(0, 1))
+        add_rows(self.outputs, chunks.centres.reshape(-1), (slope * hidden).flatten(0, 1))
+        add_rows(self.outputs, chunks.negatives.reshape(-1), torch.bmm(slope_bad.mT, hidden).flatten(0, 1))
 
     def _add(self, ids: Tensor, change: Tensor) -> None:
         if self.parts is None:
-            _add_rows(self.inputs, ids.reshape(-1), change.flatten(0, 1))
+            add_rows(self.inputs, ids.reshape(-1), change.flatten(0, 1))
         else:
             rows, owner = self.parts.flat(ids.reshape(-1))
-            _add_rows(self.inputs, rows, change.flatten(0, 1)[owner])
+            add_rows(self.inputs, rows, change.flatten(0, 1)[owner])
 
 
-def _add_rows(table: Tensor, rows: Tensor, change: Tensor) -> None:
+def add_rows(table: Tensor, rows: Tensor, change: Tensor) -> None:
     """Add each of (R, C) to its row; rows may repeat. (``scatter_add_`` sorts; ``index_add_`` takes 2 to 6 times as long.)"""
     table.scatter_add_(0, rows[:, None].expand(-1, table.shape[1]), change)

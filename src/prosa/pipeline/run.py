@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 CLASSIFIER = "classifier"
+VECTORS = "vectors"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
