@@ -27,6 +27,8 @@ COMMANDS = {
     "classify": ("classify", "which class a text or a picture is of"),
     "train-translation": ("train_translation", "pairs of sentences -> a translator, and how good it is"),
     "translate": ("translate", "sentences -> their translations, step by step, with what was looked at"),
+    "word2vec": ("word2vec", "a folder of text -> vectors of its words: skip-gram, CBOW, subwords, GloVe"),
+    "similar": ("similar", "a word's neighbours, rei - homem + mulher, and scores on a file of analogies"),
     "chat": ("chat", "talk with a model in the terminal"),
     "index": ("index", "a folder of documents -> an index of their passages"),
     "ask": ("ask", "a question answered from your own documents, with file and place"),

@@ -13,7 +13,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch
 from prosa.data.pair_batches import PairBatch
-from prosa.data.words import WordBatch
+from prosa.data.word_batches import WordBatch
 from prosa.train.loss import chunk_tokens, chunked_cross_entropy
 
 
