@@ -29,6 +29,7 @@ COMMANDS = {
     "gains": ("gains", "what each stage of a run gained: task scores, win rates, ratings, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
+    "ladder": ("ladder", "every language model from n-grams to Transformers: same text, same time, one table"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "report": ("report", "the run's report.html"),
     "doctor": ("doctor", "what this machine has, and what is missing"),
