@@ -39,6 +39,7 @@ COMMANDS = {
     "probe": ("probe", "agreement with itself, moral self-correction: measured on any model, with intervals"),
     "arena": ("arena", "models against each other on the same prompts: win rates, Bradley-Terry, Elo"),
     "generate": ("generate", "continue a prompt"),
+    "ladder": ("ladder", "every language model from n-grams to Transformers: same text, same time, one table"),
     "plan": ("plan", "what a training takes: parameters, memory, FLOPs, time, cost"),
     "show": ("show", "inside a model: attention, positions, embeddings, tokens, layers; pages and pictures"),
     "report": ("report", "the run's report.html"),
