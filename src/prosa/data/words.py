@@ -1,7 +1,7 @@
 """The words of a text as word vectors take them, and a corpus as a stream of their numbers.
 
 A text is brought to NFC and lower case. A word is a run of letters, or such runs joined by hyphens or apostrophes
-(*guarda-chuva*, *d'água*); digits with the points and commas between them are one (*1.250,00*); all else only parts words.
+(*guarda-chuva*, *d'água*); digits with the points and commas between them are one (*1.250,00*); the rest parts words.
 
 Portuguese ties pronouns to verbs, which would make a word of every pair. They are taken apart, so that the pronoun is
 the one that stands free elsewhere: *disse-lhe* is *disse lhe*, *fazê-lo* is *fazê lo*, *dá-se-me* is *dá se me*; one
