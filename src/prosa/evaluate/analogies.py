@@ -1,8 +1,8 @@
 """Analogies: *homem* is to *mulher* as *rei* is to what? (Mikolov et al. 2013a; in Portuguese Rodrigues et al. 2016)
 
-A file in the form of ``questions-words.txt``: ``: section`` lines, and lines of four words, a b c d. Right is an analogy
-whose d is, of all words but a, b, c, the nearest by cosine to b − a + c (their unit vectors). One with a word that has no
-vector of its own among the most frequent words is not asked: the coverage says how many were.
+A file in the form of ``questions-words.txt``: ``: section`` lines, and lines of four words, a b c d. Right is one whose d
+is, of all words but a, b, c, the nearest by cosine to b − a + c (their unit vectors). One with a word that has no vector
+of its own among the most frequent words is not asked: the coverage says how many were.
 """
 
 from dataclasses import dataclass
@@ -51,9 +51,7 @@ class Analogies:
     @property
     def total(self) -> Section:
         """All sections together."""
-        return Section(
-            "total", *(sum(getattr(s, name) for s in self.sections) for name in ("there", "asked", "right"))
-        )
+        return Section("total", *(sum(getattr(s, name) for s in self.sections) for name in ("there", "asked", "right")))
 
     def to_json(self) -> dict[str, Any]:
         """The total and every section."""
@@ -98,9 +96,7 @@ def score(vectors: WordVectors, analogies: dict[str, list[tuple[str, ...]]], *, 
     for name, rows in analogies.items():
         places = [[_place(vectors, word, len(units)) for word in row] for row in rows]
         asked = np.array([row for row in places if -1 not in row], dtype=np.int64).reshape(-1, 4)
-        right = sum(
-            _right(units, asked[start : start + _AT_A_TIME]) for start in range(0, len(asked), _AT_A_TIME)
-        )
+        right = sum(_right(units, asked[start : start + _AT_A_TIME]) for start in range(0, len(asked), _AT_A_TIME))
         sections.append(Section(name, len(rows), len(asked), right))
     return Analogies(tuple(sections), among)
 
@@ -115,4 +111,3 @@ def _right(units: Any, asked: Any) -> int:
     cosines = (units[b] - units[a] + units[c]) @ units.T
     np.put_along_axis(cosines, asked[:, :3], -np.inf, axis=1)
     return int((cosines.argmax(1) == d).sum())
-

@@ -2,8 +2,8 @@
 
     L = Σ_ij f(X_ij) (w_i · w̃_j + b_i + b̃_j − log X_ij)²,   f(x) = min(1, (x / x_max)^¾)
 
-X_ij is the sum of 1/distance over all times that j stands at most ``window`` words from i in the same sentence; the sum
-is over pairs that occur. The gradient is AdaGrad's (Duchi et al. 2011): each number's step is divided by the root of the
+X_ij is the sum of 1/distance over all times that j stands at most ``window`` words from i in the same sentence; L is
+over pairs that occur. The gradient is AdaGrad's (Duchi et al. 2011): each number's step is divided by the root of the
 sum of its squared gradients. A word's vector is w_i + w̃_i, as in the paper.
 
 Counting is sorting: every pair is the number i · V + j, the equal ones are added up a part of the text at a time.
@@ -12,6 +12,7 @@ Shapes: V words, C dimensions, P pairs.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,8 @@ class Cooccurrences:
 
 def cooccurrences(stream: NDArray[np.int32], vocab_size: int, window: int) -> Cooccurrences:
     """Count the neighbours of a stream of word ids (``BREAK`` between sentences)."""
-    keys, values = np.zeros(0, np.int64), np.zeros(0)
+    keys: NDArray[np.int64] = np.zeros(0, np.int64)
+    values: NDArray[np.float64] = np.zeros(0)
     sentence = np.cumsum(stream == BREAK)
     for start in range(0, len(stream), _PART):
         ids = stream[start : start + _PART + window].astype(np.int64)
@@ -51,12 +53,16 @@ def cooccurrences(stream: NDArray[np.int32], vocab_size: int, window: int) -> Co
             near = (own[:n] == own[distance : n + distance]) & (a != BREAK) & (b != BREAK)
             found.append(a[near] * vocab_size + b[near])
             weights.append(np.full(int(near.sum()), 1 / distance))
-        keys, place = np.unique(np.concatenate(found), return_inverse=True)
-        values = np.bincount(place, weights=np.concatenate(weights), minlength=len(keys))
+        keys, values = _summed(np.concatenate(found), np.concatenate(weights))
     i, j = np.divmod(keys, vocab_size)
-    keys, place = np.unique(np.concatenate((keys, j * vocab_size + i)), return_inverse=True)
-    values = np.bincount(place, weights=np.concatenate((values, values)), minlength=len(keys))
+    keys, values = _summed(np.concatenate((keys, j * vocab_size + i)), np.concatenate((values, values)))
     return Cooccurrences(*np.divmod(keys, vocab_size), values)
+
+
+def _summed(keys: Any, values: Any) -> tuple[Any, Any]:
+    """The distinct keys, sorted, and the sum of each one's values."""
+    distinct, place = np.unique(keys, return_inverse=True)
+    return distinct, np.bincount(place, weights=values, minlength=len(distinct))
 
 
 class GloVe:
@@ -64,9 +70,7 @@ class GloVe:
 
     def __init__(self, vocab_size: int, dim: int, *, x_max: float = X_MAX, alpha: float = ALPHA, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.left, self.right = (
-            (torch.rand(vocab_size, dim + 1, generator=generator) - 0.5) / dim for _ in range(2)
-        )
+        self.left, self.right = ((torch.rand(vocab_size, dim + 1, generator=generator) - 0.5) / dim for _ in range(2))
         self.squares = [torch.ones(vocab_size, dim + 1) for _ in range(2)]
         self.x_max, self.alpha = x_max, alpha
 
@@ -84,7 +88,7 @@ class GloVe:
         return off, (x / self.x_max).pow(self.alpha).clamp(max=1)
 
     def step(self, i: Tensor, j: Tensor, x: Tensor, lr: float) -> float:
-        """A step of AdaGrad on pairs (P,), with half the loss's gradient as in the authors' program; returns the loss."""
+        """A step of AdaGrad on pairs (P,), by half the loss's gradient, as in the authors' program; the loss."""
         a, b = self.left[i], self.right[j]
         off, weight = self._off(a, b, x)
         slope = (weight * off)[:, None]

@@ -1,7 +1,7 @@
 """Words as bags of character n-grams (Bojanowski et al. 2017, arXiv 1607.04606), as the program fastText takes them.
 
-Of ``<word>``, with its two marks, every run of 3 to 6 characters; each is a row of a table of B rows, by its hash modulo
-B (n-grams that fall together share it). A word's vector is the mean of its own row and those; one that was never seen
+Of ``<word>``, with its two marks, every run of 3 to 6 characters; each is a row of a table of B, by its hash modulo B
+(n-grams that fall together share it). A word's vector is the mean of its own row and those; one that was never seen
 has those alone. The hash is FNV-1a of 32 bits over UTF-8, in which fastText takes each byte with its sign.
 
 Portuguese inflects: *cantávamos* shares ``<can``, ``cant``, ``ntáv`` and more with *cantar*, ``amos>`` with all verbs.

@@ -9,9 +9,8 @@ words away, b_i drawn from 1..window for every centre), k negatives a pair, and 
 Frequent words are dropped before windows are laid: a word of relative frequency f is kept with probability
 min(1, (√(f/t) + 1) t/f), the formula of the authors' program (the paper's, 1 − √(t/f) dropped, differs a little).
 
-**As matrices.** The authors' program takes a pair and its negatives at a time: some 80 vectors of memory to touch a word.
-Here S neighbouring centres form a chunk and share N negatives (Ji et al. 2016, arXiv 1604.04661, share them in a window),
-each with the weight k · (pairs of the centre) / N: the same loss in expectation. A chunk is then three products,
+**As matrices.** The authors' program takes a pair and its negatives at a time: some 80 vectors of memory touched a word.
+Here S neighbouring centres are a chunk and share N negatives (Ji et al. 2016, arXiv 1604.04661, share a window's), each with the weight k · (pairs of the centre) / N: the same loss in expectation. A chunk is then three products,
 (S, C) by (C, S + 2·window + N) and two back, and touches about 4 vectors a word. Several chunks make a step.
 
 A negative that is also in the window counts as both; the program skips it. Where an input is a mean (CBOW, subwords),
@@ -41,7 +40,8 @@ def keep_probabilities(counts: ArrayLike, threshold: float) -> NDArray[np.float6
     if threshold <= 0:
         return np.ones(len(f))
     f = np.maximum(f, 1) / f.sum()
-    return np.minimum(1.0, (np.sqrt(f / threshold) + 1) * threshold / f)
+    kept: NDArray[np.float64] = np.minimum(1.0, (np.sqrt(f / threshold) + 1) * threshold / f)
+    return kept
 
 
 def negative_table(counts: ArrayLike, size: int = TABLE, power: float = POWER) -> Tensor:
@@ -67,7 +67,7 @@ class Chunks:
     def split(self, n: int) -> "list[Chunks]":
         """In steps of ``n`` chunks; the last may have fewer."""
         fields = (self.centres, self.around, self.pairs, self.negatives)
-        return [Chunks(*parts) for parts in zip(*(field.split(n) for field in fields), strict=True)]
+        return [Chunks(*parts) for parts in zip(*(torch.split(field, n) for field in fields), strict=True)]
 
 
 class Layout:
@@ -129,9 +129,10 @@ class Word2Vec:
             return -(there * F.logsigmoid(good)).sum() - (weight[..., None] * F.logsigmoid(-bad)).sum()
         scores = self.vectors(chunks.centres) @ self.outputs[self._others(chunks)].mT
         weights, A = self._weights(chunks), chunks.around.shape[1]
-        return -(weights[..., :A] * F.logsigmoid(scores[..., :A])).sum() - (
-            weights[..., A:] * F.logsigmoid(-scores[..., A:])
-        ).sum()
+        return (
+            -(weights[..., :A] * F.logsigmoid(scores[..., :A])).sum()
+            - (weights[..., A:] * F.logsigmoid(-scores[..., A:])).sum()
+        )
 
     def step(self, chunks: Chunks, lr: float) -> None:
         """v ← v − lr ∂L/∂v for all vectors of the chunks at once."""
@@ -169,7 +170,7 @@ class Word2Vec:
     def _cbow_step(self, chunks: Chunks, lr: float) -> None:
         number, hidden = self._hidden(chunks)
         N = chunks.negatives.shape[1]
-        there = (number > 0).float().mul_(-lr)  # (n, S, 1)
+        there = (number > 0).to(number.dtype).mul_(-lr)  # (n, S, 1)
         u, u_bad = self.outputs[chunks.centres], self.outputs[chunks.negatives]
         slope = ((hidden * u).sum(-1, keepdim=True).sigmoid_() - 1) * there
         slope_bad = torch.bmm(hidden, u_bad.mT).sigmoid_().mul_(there * (self.k / N))
@@ -187,5 +188,5 @@ class Word2Vec:
 
 
 def add_rows(table: Tensor, rows: Tensor, change: Tensor) -> None:
-    """Add each of (R, C) to its row; rows may repeat. (``scatter_add_`` sorts; ``index_add_`` takes 2 to 6 times as long.)"""
+    """Add each of (R, C) to its row; rows may repeat. (``index_add_`` takes 2 to 6 times as long.)"""
     table.scatter_add_(0, rows[:, None].expand(-1, table.shape[1]), change)

@@ -1,5 +1,5 @@
-"""The word2vec program's files. Text: a line ``V C``, then a line a word, its numbers in decimal; binary: the same first
-line, then of each word its UTF-8, a space, C little-endian float32 numbers and a line end (which some writers leave out).
+"""The word2vec program's files. Text: a line ``V C``, then a line a word, its numbers in decimal; binary: the same
+first line, then of each word its UTF-8, a space, C little-endian float32 numbers and a line end (some leave it out).
 
 A text file without the first line, as GloVe's program writes them, is read too. Numbers are written with nine
 significant digits, which give back the same float32.

@@ -1,13 +1,14 @@
-"""Words and their vectors: nearest neighbours by cosine, and analogies by adding and subtracting (Mikolov et al. 2013a).
+"""Words and their vectors: neighbours by cosine, and analogies by adding and subtracting (Mikolov et al. 2013a).
 
 What is asked is the mean of the unit vectors of the words given, those taken away with a minus; the words given are no
-answer. *rei − homem + mulher* is ``nearest(plus=["rei", "mulher"], minus=["homem"])`` (3CosAdd of Levy & Goldberg 2014).
+answer. *rei − homem + mulher* is ``nearest(["rei", "mulher"], ["homem"])`` (3CosAdd of Levy & Goldberg 2014).
 """
 
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,7 @@ class WordVectors:
             UserError: a word has no vector.
         """
         asked = [*(_unit(self.vector(w)) for w in plus), *(-_unit(self.vector(w)) for w in minus)]
-        query = _unit(np.mean(asked, axis=0))
+        query = _unit(np.mean(np.stack(asked), axis=0, dtype=np.float32))
         cosines = self.units[:among] @ query
         for word in (*plus, *minus):
             place = self.find(word)
@@ -140,11 +141,11 @@ class WordVectors:
         from prosa.models.folder import write_folder
 
         tensors = {"vectors": torch.from_numpy(np.ascontiguousarray(self.vectors))}
-        shape = {"model_type": TYPE, "vocab_size": len(self.words), "dim": self.dim, "subwords": None}
+        shape: dict[str, Any] = {"model_type": TYPE, "vocab_size": len(self.words), "dim": self.dim, "subwords": None}
         if self.subwords is not None and self.grams is not None:
             tensors["grams"] = torch.from_numpy(np.ascontiguousarray(self.grams))
             s = self.subwords
-            shape["subwords"] = {"low": s.low, "high": s.high, "buckets": s.buckets}  # type: ignore[assignment]
+            shape["subwords"] = {"low": s.low, "high": s.high, "buckets": s.buckets}
         counts = None if self.counts is None else self.counts.tolist()
         write_json(folder / VOCABULARY, {"words": self.words, "counts": counts})
         write_folder(folder, shape, tensors)
@@ -162,7 +163,10 @@ def load_vectors(folder: Path) -> WordVectors:
     if config.get("model_type") != TYPE:
         raise UserError(
             tr(f"{folder} has no word vectors.", f"{folder} não tem vetores de palavras."),
-            tr("Make some with: prosa word2vec TEXTS --out RUN", "Faça alguns com: prosa word2vec TEXTOS --out EXECUÇÃO"),
+            tr(
+                "Make some with: prosa word2vec TEXTS --out RUN",
+                "Faça alguns com: prosa word2vec TEXTOS --out EXECUÇÃO",
+            ),
         )
     weights, where = read_weights(folder)
     vocabulary = read_json(folder / VOCABULARY)
@@ -185,7 +189,7 @@ def load_vectors(folder: Path) -> WordVectors:
 
 def _unit(vectors: Floats) -> Floats:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Floats = vectors / np.where(length > 0, length, 1)
+    unit: Floats = (vectors / np.where(length > 0, length, 1)).astype(np.float32)
     return unit
 
 

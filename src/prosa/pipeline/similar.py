@@ -57,7 +57,9 @@ def similar(
     """
     asked = (*words, *plus)
     if k < 1 or among < 0:
-        raise UserError(tr("--k must be at least 1 and --among 0 or more.", "--k deve ser pelo menos 1 e --among, 0 ou mais."))
+        raise UserError(
+            tr("--k must be at least 1 and --among 0 or more.", "--k deve ser pelo menos 1 e --among, 0 ou mais.")
+        )
     if bool(asked) == bool(analogies):
         raise UserError(
             tr("give a word, or --analogies FILE, and not both.", "dê uma palavra ou --analogies ARQUIVO, não ambos."),
@@ -95,6 +97,9 @@ def open_vectors(path: Path) -> "WordVectors":
     if folder is None:
         raise UserError(
             tr(f"{path} has no word vectors.", f"{path} não tem vetores de palavras."),
-            tr("Make some with: prosa word2vec TEXTS --out RUN", "Faça alguns com: prosa word2vec TEXTOS --out EXECUÇÃO"),
+            tr(
+                "Make some with: prosa word2vec TEXTS --out RUN",
+                "Faça alguns com: prosa word2vec TEXTOS --out EXECUÇÃO",
+            ),
         )
     return load_vectors(folder)

@@ -83,7 +83,7 @@ def word2vec(
         warn(
             tr(
                 f"{number(stream.read)} words are few for word vectors: neighbours will be rough. More --epochs help.",
-                f"{number(stream.read)} palavras são poucas para vetores: os vizinhos serão toscos. Mais --epochs ajuda.",
+                f"{number(stream.read)} palavras são poucas: os vizinhos serão toscos. Mais --epochs ajuda.",
             )
         )
     trained = train_word_vectors(stream, vectors)
@@ -115,10 +115,14 @@ def _texts(paths: tuple[Path, ...], out: Path) -> Iterator[str]:
 
     if not paths:
         raise UserError(tr("no text given.", "nenhum texto foi dado."))
-    corpora, plain = [], []
+    corpora: list[Path] = []
+    plain: list[Path] = []
     for path in paths:
         folder = next((f for f in (path, path / CORPUS) if is_complete(f) and (f / "train.jsonl").is_file()), None)
-        (corpora if folder else plain).append(folder or path)
+        if folder is None:
+            plain.append(path)
+        else:
+            corpora.append(folder)
     if plain:
         build_corpus(plain, out / CORPUS, CorpusConfig())
         for split in ("train", "held_out"):

@@ -81,7 +81,7 @@ def _word2vec(stream: WordStream, config: WordVectorsConfig) -> tuple[WordVector
     table = model.inputs.numpy()
     if subwords is None:
         return WordVectors(stream.words, table, counts=stream.counts), loss
-    whole = torch.cat([model.vectors(part) for part in torch.arange(words).split(4096)]).numpy()
+    whole = torch.cat([model.vectors(part) for part in torch.split(torch.arange(words), 4096)]).numpy()
     return WordVectors(stream.words, whole, counts=stream.counts, subwords=subwords, grams=table[words:]), loss
 
 
@@ -118,7 +118,7 @@ class _Passes:
         part = self.ids.tensor_split(config.workers)[worker]
         losses: list[float] = []
         for _ in range(config.epochs):
-            for laid in part.split(LAID):
+            for laid in torch.split(part, LAID):
                 chunks = self.layout(laid, generator)
                 if chunks is not None:
                     steps = chunks.split(CHUNKS)
@@ -141,7 +141,7 @@ def _glove(stream: WordStream, config: WordVectorsConfig) -> tuple[WordVectors, 
     with progress(tr("GloVe", "GloVe"), len(x) * config.epochs, tr("pairs", "pares")) as bar:
         for _ in range(config.epochs):
             loss = 0.0
-            for chosen in torch.randperm(len(x), generator=generator).split(PAIRS):
+            for chosen in torch.split(torch.randperm(len(x), generator=generator), PAIRS):
                 loss += model.step(i[chosen], j[chosen], x[chosen], config.rate)
                 bar.advance(len(chosen))
     return WordVectors(stream.words, model.vectors().numpy(), counts=stream.counts), loss / max(1, len(x))

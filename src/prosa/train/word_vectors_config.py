@@ -55,14 +55,14 @@ class WordVectorsConfig:
     def __post_init__(self) -> None:
         for name in ("dim", "epochs", "min_count", "window", "negative", "min_n", "buckets", "workers"):
             self._check(getattr(self, name) >= 1, name, "at least 1", "pelo menos 1")
-        self._check(self.max_n >= self.min_n, "max_n", f"at least min_n, {self.min_n}", f"pelo menos min_n, {self.min_n}")
+        self._check(
+            self.max_n >= self.min_n, "max_n", f"at least min_n, {self.min_n}", f"pelo menos min_n, {self.min_n}"
+        )
         self._check(self.seed >= 0, "seed", "0 or more", "0 ou mais")
         self._check(0 <= self.subsample < 1, "subsample", "from 0 to below 1", "de 0 a menos de 1")
         self._check(0 <= self.lr < math.inf, "lr", "a number of 0 or more", "um número maior ou igual a 0")
         self._check(0 < self.x_max < math.inf, "x_max", "above 0", "maior que 0")
-        self._check(
-            not (self.subwords and self.method == "glove"), "subwords", "off with glove", "desligado com glove"
-        )
+        self._check(not (self.subwords and self.method == "glove"), "subwords", "off with glove", "desligado com glove")
 
     @property
     def rate(self) -> float:
