@@ -231,4 +231,4 @@ class Attention(nn.Module):
         return attend(q_BHTD, k_BKSD, v_BKSD, mask, dropout, self.scale, causal=self.causal)
 
     def _heads(self, x_BTN: Tensor) -> Tensor:
-        return x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        return x_BTN.view(*x_BTN.shape[:-1], -1, self.head_dim).transpose(1, 2)
