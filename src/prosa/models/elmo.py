@@ -160,9 +160,10 @@ class Elmo(nn.Module):
 
     def _read_words(self, letters_BTL: Tensor) -> Tensor:
         """(B, T, C); each different word is read once."""
-        words_UL, where_N = letters_BTL.flatten(0, 1).unique(dim=0, return_inverse=True)
+        rows, length = letters_BTL.shape[:2]
+        words_UL, where_N = torch.unique(letters_BTL.flatten(0, 1), dim=0, return_inverse=True)
         words_UC: Tensor = self.words(words_UL.long())
-        return words_UC[where_N].unflatten(0, letters_BTL.shape[:2])
+        return words_UC[where_N].view(rows, length, -1)
 
     def _layer(self, layer: int, left: Tensor, right: Tensor, there_BT: Tensor | None) -> tuple[Tensor, Tensor]:
         forth, back = self.forwards[layer], self.backwards[layer]
