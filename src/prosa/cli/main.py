@@ -14,6 +14,8 @@ COMMANDS = {
     "tokenizer": ("tokenizer", "train, encode, decode, show, compare tokenizers"),
     "prepare": ("prepare", "documents -> token shards on disk"),
     "pretrain": ("pretrain", "token shards -> a base model"),
+    "pretrain-bert": ("pretrain_bert", "text -> BERT, which reads both sides: fills blanks, is fine-tuned to classify"),
+    "fill": ("fill", "what may stand where a text has [MASK]"),
     "sft": ("sft", "conversations -> a model that answers"),
     "reward": ("reward", "preferences -> a model that scores answers"),
     "dpo": ("dpo", "preferences -> a model that prefers likewise, without a reward model"),

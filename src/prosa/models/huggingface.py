@@ -13,7 +13,8 @@ from prosa.core.files import write_json
 from prosa.core.language import tr
 from prosa.models.folder import CONFIG, checksum, read_config, read_weights, write_folder
 from prosa.models.gpt import GPT
-from prosa.models.huggingface_config import from_config, is_scored, to_config
+from prosa.models.huggingface_bert import is_bert
+from prosa.models.huggingface_config import OTHERS, from_config, is_scored, to_config
 from prosa.models.huggingface_weights import from_weights, to_weights
 from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
@@ -55,6 +56,27 @@ def load_model(folder: Path) -> GPT:
                 "tokens.",
             ),
             tr("Give the model it was made from.", "Dê o modelo de que ele foi feito."),
+        )
+    if is_bert(mapping):
+        raise UserError(
+            tr(
+                f"{folder} is BERT, which reads both sides of a blank and does not write on.",
+                f"{folder} é um BERT, que lê os dois lados de uma lacuna e não escreve adiante.",
+            ),
+            tr(
+                'It fills blanks: prosa fill RUN "O [MASK] roeu a roupa"; and classifies: prosa train-classifier',
+                'Ele preenche lacunas: prosa fill EXECUÇÃO "O [MASK] roeu a roupa"; e classifica: '
+                "prosa train-classifier",
+            ),
+        )
+    if str(mapping.get("model_type")) in OTHERS:
+        raise UserError(
+            tr(
+                f"{folder} is a {mapping['model_type']} model, and this needs a decoder (GPT-2, Qwen3, Llama).",
+                f"{folder} é um modelo {mapping['model_type']}, e aqui é preciso um decoder (GPT-2, Qwen3, Llama).",
+            ),
+            tr("It can be measured and continues a prompt: ", "Ele pode ser medido e continua um prompt: ")
+            + "prosa evaluate, prosa generate",
         )
     config = from_config(mapping, str(folder / CONFIG))
     return from_weights(config, *read_weights(folder)).eval()
