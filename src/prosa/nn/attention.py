@@ -117,8 +117,10 @@ def _attend_plainly(
     scale: float,
     causal: bool,
 ) -> Tensor:
-    """The formula; ``causal`` only without a mask. The queries of a group stand in one matrix, so that keys and values
-    are not repeated."""
+    """The formula; ``causal`` only without a mask.
+
+    The queries of a group stand in one matrix, so that keys and values are not repeated.
+    """
     batch, kv_heads, keys, width = k_BKSD.shape
     groups, queries = q_BHTD.shape[1] // kv_heads, q_BHTD.shape[2]
     q_BKND = q_BHTD.reshape(batch, kv_heads, -1, width)  # N = G * T
