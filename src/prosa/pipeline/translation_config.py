@@ -110,18 +110,20 @@ class TranslationConfig(TrainConfig):
 
     epochs: float = 0.0
     """With steps 0: the most passes over the pairs. 0: no limit."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Pairs a step, over the whole step."""
     micro_batch: int = 0
     """Pairs a process computes at once; a divisor of batch_size. 0: as many as the memory takes."""
     document_mask: bool = False
     """Every pair is alone: always false here."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 2e-3
-    """AdamW's peak learning rate; the paper's is (d_model x warmup_steps) ** -0.5."""
+    optimizer: Literal["adamw", "muon"] = "muon"
+    """muon for the matrices of the Transformer's blocks with AdamW for the rest, or adamw for all (RNN: always)."""
+    lr: float = 4e-3
+    """AdamW's peak learning rate; the original Transformer's is (d_model x warmup_steps) ** -0.5, without muon."""
     embedding_lr: float = 0.0
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
+    muon_lr: float = 7e-3
+    """Muon's peak learning rate (only with optimizer muon)."""
     schedule: Literal["cosine", "linear", "constant", "noam"] = "linear"
     """How the learning rate falls after the warm-up; noam: by the root of the step, the original Transformer's."""
     warmup: float = 0.05
