@@ -28,7 +28,7 @@ class Pieces:
         return self.utf8.decode(b"", final=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.integers(0, len(PIECES) - 1), min_size=1, max_size=12),
     st.lists(st.sampled_from(["a", "ab", "bab", "ã", "ãa", "😀", "b😀"]), min_size=1, max_size=3),
