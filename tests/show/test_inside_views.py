@@ -204,6 +204,23 @@ def test_the_attention_page_has_every_head(tiny_run: Path, tmp_path: Path) -> No
     assert first["previous"] == pytest.approx(np.mean([row[i] for i, row in enumerate(later)]), abs=1e-5)
 
 
+def test_an_encoders_page_hides_nothing(tmp_path: Path) -> None:
+    weights = np.full((1, 1, 3, 3), 1 / 3, dtype=np.float32)
+    reading = Reading("a b c", [1, 2, 3], ["a", "b", "c"], [Word(c, i, i + 1) for i, c in enumerate("abc")])
+    view = AttentionView("bert", reading, weights)
+    assert not view.causal
+    page = view.page()
+    assert (
+        '"tokens":{"labels":["a","b","c"],"weights":[[[[3333,3333,3333],[3333,3333,3333],[3333,3333,3333]]]]}' in page
+    )
+    assert "both sides are read" in page
+    assert "causal mask" not in page
+    assert view.heads()[0] == pytest.approx(
+        {"layer": 1, "head": 1, "first": 1 / 3, "previous": 1 / 3, "itself": 1 / 3, "entropy": np.log2(3)}
+    )
+    view.draw(tmp_path / "a.png")
+
+
 def test_too_many_weights_for_a_page() -> None:
     n = 800
     reading = Reading("x", [0] * n, ["x"] * n, [Word("x", 0, n)])
