@@ -1,13 +1,17 @@
 """Attention that sees both sides, and blocks whose norms come after: against ``torch.nn.TransformerEncoderLayer``."""
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from prosa.nn.attention import Attention, attend, document_mask
 from prosa.nn.block import PostNormBlock
-from prosa.nn.feedforward import MLP, Activation
+from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
+
+Activation = Literal["gelu", "relu"]
 
 
 def ours_and_theirs(activation: Activation) -> tuple[PostNormBlock, nn.TransformerEncoderLayer]:

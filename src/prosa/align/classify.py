@@ -1,6 +1,7 @@
-"""Classification: a decoder reads a text and its head says which of several classes it is of.
+"""Classification: a model reads a text and its head says which of several classes it is of.
 
     loss = - log softmax(W h[last])[label]            (fine-tuning of GPT: Radford et al. 2018, 3.2)
+    loss = - log softmax(W tanh(P h[0]) + b)[label]   (of BERT: Devlin et al. 2018, 4.1)
 
 The same head and loop as a reward model's, from a trained model or from random weights. Beside it stand the linear
 classifiers over bags of words (``models.linear_text``), which ``load_classifier`` opens alike.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from prosa.core.device import DeviceName, choose_device
 from prosa.core.errors import UserError
 from prosa.core.language import tr
+from prosa.tokenizers.frame import Frame, bert_frame
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.train.config import TrainConfig
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from prosa.data.batches import Batch
     from prosa.models.cnn import TextCNN
     from prosa.models.linear_text import LinearText
-    from prosa.models.scored import ScoredGPT
+    from prosa.models.scored import Scored
 
 Method = Literal["transformer", "cnn", "naive-bayes", "logistic", "svm"]
 
@@ -138,9 +140,10 @@ class Classifier:
         device: "auto": CUDA, else MPS, else the CPU.
     """
 
-    def __init__(self, network: "ScoredGPT | TextCNN", tokenizer: Tokenizer, *, device: DeviceName = "auto") -> None:
+    def __init__(self, network: "Scored | TextCNN", tokenizer: Tokenizer, *, device: DeviceName = "auto") -> None:
         self.network = network.to(choose_device(device)).eval()
         self.tokenizer = tokenizer
+        self.frame = frame_of(network, tokenizer)
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """The class of each text, in float32; see ``TextClassifier``."""
@@ -149,13 +152,16 @@ class Classifier:
 
         labels, context = self.network.config.labels, self.network.config.context
         encoded = encode_texts(self.tokenizer, _as_learnt(texts))
-        logits = score_sequences(self.network, [ids[:context].tolist() for ids in encoded])
+        logits = score_sequences(self.network, [self.frame.around(ids, context).tolist() for ids in encoded])
         return [
             Prediction(
                 text, labels[max(range(len(row)), key=row.__getitem__)], dict(zip(labels, row, strict=True)), cut
             )
             for text, row, cut in zip(
-                texts, logits.softmax(-1).tolist(), (len(ids) > context for ids in encoded), strict=True
+                texts,
+                logits.softmax(-1).tolist(),
+                (self.frame.cuts(ids, context) for ids in encoded),
+                strict=True,
             )
         ]
 
@@ -195,6 +201,15 @@ def _as_learnt(texts: Sequence[str]) -> list[str]:
                 tr(f"{text!r} has half of a character.", f"{text!r} tem metade de um caractere (surrogate solto).")
             )
     return [unicodedata.normalize("NFC", text) for text in texts]
+
+
+def frame_of(network: "Scored | TextCNN", tokenizer: Tokenizer) -> Frame:
+    """What stands around a text that the model reads.
+
+    Raises:
+        UserError: the model is BERT and the tokenizer has no [CLS] and [SEP].
+    """
+    return bert_frame(tokenizer) if network.reads_first else Frame()
 
 
 def load_classifier(folder: Path, *, device: DeviceName = "auto") -> TextClassifier:

@@ -21,7 +21,7 @@ from prosa.corpus.problems import Problems
 from prosa.data.labelled import Columns, Labelled, is_blank, read_labelled, split
 from prosa.models.bag_of_words import BagConfig, FeatureName
 from prosa.pipeline.model_choice import OWN_CONTEXT, ModelChoice
-from prosa.pipeline.run import CLASSIFIER, load, model_folder
+from prosa.pipeline.run import CLASSIFIER, is_bert_folder, load, load_bert, model_folder
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, check_same_start, check_wishes, is_done, settled
 from prosa.pipeline.tokenizer import given_text
 from prosa.pipeline.tuning import Tuned, adapted, begin, complete, some
@@ -29,8 +29,9 @@ from prosa.tokenizers.config import TokenizerConfig
 from prosa.train.classical import LinearConfig
 
 if TYPE_CHECKING:
-    from prosa.models.gpt import GPT
+    from prosa.models.cnn import TextCNN
     from prosa.models.linear_text import LinearMethod
+    from prosa.models.scored import Scored
     from prosa.tokenizers.protocol import Tokenizer
 
 MOST_CLASSES = 1000
@@ -124,7 +125,8 @@ def train_classifier(
     Args:
         data: Texts with labels: CSV with a header, TSV (two columns need none), JSONL, JSON or Parquet.
         out: Run folder; the classifier goes to its classifier/.
-        model: What to begin with: a run (its newest model), run:stage, or a model folder. Without it: random weights.
+        model: What to begin with: a run (its newest model), run:stage, or the folder of a decoder or of BERT. Without
+            it: random weights.
         columns: Which columns have the text and the label.
         classify: The training.
         shape: Without a model: the shape of the new one.
@@ -172,15 +174,14 @@ def train_classifier(
         return _train_linear(asked, classify.method, folder, resume, force=force)
     import torch
 
-    from prosa.align.classify import ClassLoss
+    from prosa.align.classify import ClassLoss, frame_of
     from prosa.align.lora import merge
     from prosa.align.scoring import outputs_of, score_sequences, text_outputs
     from prosa.align.validation import means
     from prosa.data.labelled_batches import LabelledBatches, encode_texts
     from prosa.evaluate.classification import classification
-    from prosa.models.cnn import TextCNN, TextCNNConfig, save_cnn
+    from prosa.models.cnn import TextCNN, save_cnn
     from prosa.models.huggingface_scored import save_scored
-    from prosa.models.scored import ScoredGPT
     from prosa.train.loop import fit
 
     texts, problems = read_texts(data, columns)
@@ -188,22 +189,15 @@ def train_classifier(
     number_of = {label: n for n, label in enumerate(labels)}
     learnt, held_out = split(texts, classify.held_out)
     torch.manual_seed(classify.seed)
-    network: ScoredGPT | TextCNN
-    if classify.method == "cnn":
-        encoder = _new_tokenizer(learnt, tokenizer)
-        context = shape.context or OWN_CONTEXT
-        network = TextCNN(TextCNNConfig(encoder.vocab_size, context, tuple(labels)))
-        loss = ClassLoss(text_outputs)
-    else:
-        backbone, encoder = _begin_with(source, learnt, shape, tokenizer)
-        context = backbone.config.context
-        network = ScoredGPT(backbone.float(), labels)
-        loss = ClassLoss(outputs_of)
+    network, encoder = _begin_with(asked, learnt, labels)
+    loss = ClassLoss(text_outputs if isinstance(network, TextCNN) else outputs_of)
+    frame, context = frame_of(network, encoder), network.config.context
 
     def batches(chosen: Sequence[Labelled]) -> LabelledBatches:
         encoded = encode_texts(encoder, [item.text for item in chosen])
         numbers = [number_of[item.label] for item in chosen]
-        return LabelledBatches(encoded, numbers, context=context, batch_size=classify.batch_size, seed=classify.seed)
+        size, seed = classify.batch_size, classify.seed
+        return LabelledBatches(encoded, numbers, context=context, batch_size=size, seed=seed, frame=frame)
 
     train = batches(learnt)
     measured = batches(some(held_out)) if held_out else None
@@ -229,7 +223,8 @@ def train_classifier(
     if lora.rank:
         merge(network)
     truth = [number_of[item.label] for item in held_out]
-    said = score_sequences(network.eval(), [ids[:context].tolist() for ids in unseen]).argmax(-1).tolist()
+    rows = [frame.around(ids, context).tolist() for ids in unseen]
+    said = score_sequences(network.eval(), rows).argmax(-1).tolist()
     network.cpu()
     if isinstance(network, TextCNN):
         save_cnn(network, folder)
@@ -388,22 +383,24 @@ def _train_linear(asked: Configuration, method: "LinearMethod", folder: Path, re
 
 
 def _begin_with(
-    source: str | None, learnt: Sequence[Labelled], shape: ModelChoice, config: TokenizerConfig
-) -> "tuple[GPT, Tokenizer]":
-    """The model and tokenizer of a folder, or new ones."""
-    if source:
-        backbone, tokenizer, _ = load(source)
-        return backbone, tokenizer
+    asked: Configuration, learnt: Sequence[Labelled], labels: Sequence[str]
+) -> "tuple[Scored | TextCNN, Tokenizer]":
+    """The model of a folder (a decoder, or BERT) or a new one with a head for the labels, and its tokenizer."""
+    from prosa.models.cnn import TextCNN, TextCNNConfig
     from prosa.models.gpt import GPT
-
-    tokenizer = _new_tokenizer(learnt, config)
-    return GPT(shape.config(tokenizer.vocab_size)), tokenizer
-
-
-def _new_tokenizer(learnt: Sequence[Labelled], config: TokenizerConfig) -> "Tokenizer":
+    from prosa.models.scored import ScoredBert, ScoredGPT
     from prosa.tokenizers.train import train
 
-    return train((item.text for item in learnt), config)
+    if asked.model and is_bert_folder(Path(asked.model)):
+        encoder, tokenizer = load_bert(Path(asked.model))
+        return ScoredBert(encoder.float(), labels), tokenizer
+    if asked.model:
+        backbone, tokenizer, _ = load(asked.model)
+        return ScoredGPT(backbone.float(), labels), tokenizer
+    new = train((item.text for item in learnt), asked.tokenizer)
+    if asked.classify.method == "cnn":
+        return TextCNN(TextCNNConfig(new.vocab_size, asked.shape.context or OWN_CONTEXT, tuple(labels))), new
+    return ScoredGPT(GPT(asked.shape.config(new.vocab_size)), labels), new
 
 
 def tell_texts(texts: Sequence[Labelled], bad: int, labels: Sequence[str], learnt: int, more: str = "") -> None:
