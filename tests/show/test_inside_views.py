@@ -9,6 +9,9 @@ from html_reading import Page
 
 from prosa.core.errors import UserError
 from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.language_model import save_language_model
+from prosa.models.recurrent import RecurrentConfig, RecurrentLM
+from prosa.models.word_vector_files import write_vectors
 from prosa.nn.positions import sinusoidal
 from prosa.pipeline.inside import attention, embeddings, layers, positions, tokens
 from prosa.show.inside.attention import AttentionView
@@ -300,6 +303,33 @@ def test_any_words_and_matrix_will_do() -> None:
     assert "&lt;d&gt;" in view.page()
     with pytest.raises(UserError, match="3 words are too few"):
         embeddings_view("w", WordSpace(["a", "b", "c"], np.eye(3)))
+
+
+def test_word_vectors_are_points_too(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    write_vectors(tmp_path / "v.txt", ["rei", "rainha", "mar", "rio", "casa", "sol"], rows)
+    shown = embeddings(str(tmp_path / "v.txt"), text="mar sol Rei casa", out=tmp_path / "e.html").to_json()
+    assert [w["word"] for w in shown["words"]] == ["mar", "sol", "Rei", "casa"]
+    expected = cosines(rows[[2, 5, 0, 4]])
+    assert shown["words"][0]["neighbours"][0]["cosine"] == pytest.approx(expected[0, 1:].max(), abs=1e-6)
+    shown = embeddings(str(tmp_path / "v.txt"), most=5, out=tmp_path / "e.html").to_json()
+    assert [w["word"] for w in shown["words"]] == ["rei", "rainha", "mar", "rio", "casa"]
+    assert "are tokens of the vocabulary" not in (tmp_path / "e.html").read_text(encoding="utf-8")
+    with pytest.raises(UserError, match="rainha"):  # the nearest spelling
+        embeddings(str(tmp_path / "v.txt"), text="rei mar rainhas sol", out=tmp_path / "e.html")
+
+
+def test_a_recurrent_model_has_embeddings_but_no_attention(tiny_run: Path, tmp_path: Path) -> None:
+    tokenizer = load(str(tiny_run))
+    model = RecurrentLM(RecurrentConfig(tokenizer.vocab_size, 32, "gru", 1, 16))
+    save_language_model(model, tmp_path / "rnn", tokenizer=tokenizer)
+    rnn, out = str(tmp_path / "rnn"), tmp_path / "x.html"
+    for look in (lambda: attention(rnn, text="mar", out=out), lambda: positions(rnn, out=out)):
+        with pytest.raises(UserError, match="has no attention and no positions: it reads in order"):
+            look()
+    with pytest.raises(UserError, match="is no decoder"):
+        layers(rnn, text="mar", out=out)
+    assert len(embeddings(rnn, text="rei mar casa rio", out=out).to_json()["words"]) == 4
 
 
 # Layers
