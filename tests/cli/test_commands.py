@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from prosa.cli.main import COMMANDS, main
+from prosa.cli.probe import PROBES
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> dict:
@@ -35,6 +36,8 @@ def test_help_needs_only_the_standard_library() -> None:
         *COMMANDS,
         *(f"tokenizer {a}" for a in ("train", "encode", "decode", "show", "compare")),
         *(f"keys {a}" for a in ("add", "list", "revoke", "usage", "prices")),
+        *(f"show {a}" for a in ("attention", "positions", "embeddings", "tokens", "layers")),
+        *(f"probe {a}" for a in PROBES),
     ],
 )
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +45,7 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
         raise SystemExit(main([*command.split(), "--help"]))
     assert stop.value.code in (0, None)
     text = capsys.readouterr().out
-    if command not in ("tokenizer", "keys"):
+    if command not in ("tokenizer", "keys", "show", "probe"):
         assert f"  prosa {command} " in text.split("Examples:")[1]
         assert "--json" in text
     assert "{{" not in text

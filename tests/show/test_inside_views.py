@@ -9,6 +9,9 @@ from html_reading import Page
 
 from prosa.core.errors import UserError
 from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.language_model import save_language_model
+from prosa.models.recurrent import RecurrentConfig, RecurrentLM
+from prosa.models.word_vector_files import write_vectors
 from prosa.nn.positions import sinusoidal
 from prosa.pipeline.inside import attention, embeddings, layers, positions, tokens
 from prosa.show.inside.attention import AttentionView
@@ -204,6 +207,23 @@ def test_the_attention_page_has_every_head(tiny_run: Path, tmp_path: Path) -> No
     assert first["previous"] == pytest.approx(np.mean([row[i] for i, row in enumerate(later)]), abs=1e-5)
 
 
+def test_an_encoders_page_hides_nothing(tmp_path: Path) -> None:
+    weights = np.full((1, 1, 3, 3), 1 / 3, dtype=np.float32)
+    reading = Reading("a b c", [1, 2, 3], ["a", "b", "c"], [Word(c, i, i + 1) for i, c in enumerate("abc")])
+    view = AttentionView("bert", reading, weights)
+    assert not view.causal
+    page = view.page()
+    assert (
+        '"tokens":{"labels":["a","b","c"],"weights":[[[[3333,3333,3333],[3333,3333,3333],[3333,3333,3333]]]]}' in page
+    )
+    assert "both sides are read" in page
+    assert "causal mask" not in page
+    assert view.heads()[0] == pytest.approx(
+        {"layer": 1, "head": 1, "first": 1 / 3, "previous": 1 / 3, "itself": 1 / 3, "entropy": np.log2(3)}
+    )
+    view.draw(tmp_path / "a.png")
+
+
 def test_too_many_weights_for_a_page() -> None:
     n = 800
     reading = Reading("x", [0] * n, ["x"] * n, [Word("x", 0, n)])
@@ -269,12 +289,12 @@ def test_without_text_the_words_are_tokens(tiny_run: Path, tmp_path: Path) -> No
     with pytest.raises(UserError, match="2 words are too few"):  # a vocabulary of 320
         embeddings(str(tiny_run), out=tmp_path / "e.html")
     tokenizer = train(["o rei viu o mar e a rainha viu o rei no mar azul " * 9], TokenizerConfig(vocab_size=300))
-    model = GPT(GPTConfig(300, 8, 1, 1, 16))
-    found = of_vocabulary(model, tokenizer, 4)
+    rows = np.random.default_rng(0).normal(size=(tokenizer.vocab_size, 3)).astype(np.float32)
+    found = of_vocabulary(rows, tokenizer, 4)
     assert {"rei", "viu", "mar"} < set(found.words)
     ids = [tokenizer.encode(f" {word}") for word in found.words]
     assert all(len(each) == 1 for each in ids)
-    np.testing.assert_array_equal(found.matrix, model.embedding.weight.detach()[[i for (i,) in ids]].numpy())
+    np.testing.assert_array_equal(found.matrix, rows[[i for (i,) in ids]])
 
 
 def test_any_words_and_matrix_will_do() -> None:
@@ -283,6 +303,33 @@ def test_any_words_and_matrix_will_do() -> None:
     assert "&lt;d&gt;" in view.page()
     with pytest.raises(UserError, match="3 words are too few"):
         embeddings_view("w", WordSpace(["a", "b", "c"], np.eye(3)))
+
+
+def test_word_vectors_are_points_too(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    write_vectors(tmp_path / "v.txt", ["rei", "rainha", "mar", "rio", "casa", "sol"], rows)
+    shown = embeddings(str(tmp_path / "v.txt"), text="mar sol Rei casa", out=tmp_path / "e.html").to_json()
+    assert [w["word"] for w in shown["words"]] == ["mar", "sol", "Rei", "casa"]
+    expected = cosines(rows[[2, 5, 0, 4]])
+    assert shown["words"][0]["neighbours"][0]["cosine"] == pytest.approx(expected[0, 1:].max(), abs=1e-6)
+    shown = embeddings(str(tmp_path / "v.txt"), most=5, out=tmp_path / "e.html").to_json()
+    assert [w["word"] for w in shown["words"]] == ["rei", "rainha", "mar", "rio", "casa"]
+    assert "are tokens of the vocabulary" not in (tmp_path / "e.html").read_text(encoding="utf-8")
+    with pytest.raises(UserError, match="rainha"):  # the nearest spelling
+        embeddings(str(tmp_path / "v.txt"), text="rei mar rainhas sol", out=tmp_path / "e.html")
+
+
+def test_a_recurrent_model_has_embeddings_but_no_attention(tiny_run: Path, tmp_path: Path) -> None:
+    tokenizer = load(str(tiny_run))
+    model = RecurrentLM(RecurrentConfig(tokenizer.vocab_size, 32, "gru", 1, 16))
+    save_language_model(model, tmp_path / "rnn", tokenizer=tokenizer)
+    rnn, out = str(tmp_path / "rnn"), tmp_path / "x.html"
+    for look in (lambda: attention(rnn, text="mar", out=out), lambda: positions(rnn, out=out)):
+        with pytest.raises(UserError, match="has no attention and no positions: it reads in order"):
+            look()
+    with pytest.raises(UserError, match="is no decoder"):
+        layers(rnn, text="mar", out=out)
+    assert len(embeddings(rnn, text="rei mar casa rio", out=out).to_json()["words"]) == 4
 
 
 # Layers

@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from prosa.core.errors import UserError
 from prosa.core.files import write_text
 from prosa.core.language import tr
-from prosa.pipeline.run import load
+from prosa.pipeline.run import VECTORS, model_folder
 from prosa.tokenizers.load import load as load_tokenizer
 
 if TYPE_CHECKING:
+    from prosa.models.bert import Bert
     from prosa.models.gpt import GPT
+    from prosa.models.language_model import LanguageModel
     from prosa.show.inside.embeddings import Space
     from prosa.show.inside.reading import Reading
     from prosa.show.inside.view import Summary, View
     from prosa.tokenizers.protocol import Tokenizer
+
+    Network = LanguageModel | Bert
+
+CONFIG, WORDS = "config.json", "vocabulary.json"  # of word vectors
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ def attention(
     from prosa.models.inside import attention_maps
     from prosa.show.inside.attention import AttentionView
 
-    network, _, reading, name = _read(run, text)
+    loaded, tokenizer, name = _load(run)
+    network = _attentive(loaded, name)
+    reading = _read(network, tokenizer, text)
     return _write(AttentionView(name, reading, attention_maps(network, reading.ids).numpy()), "attention", out, png)
 
 
@@ -87,8 +95,8 @@ def positions(run: str | None = None, *, out: Path | None = None, png: Path | No
 
     if run is None:
         return _write(positions_view(), "positions", out, png)
-    network, _, name = _load(run)
-    return _write(positions_view(network, name), "positions", out, png)
+    loaded, _, name = _load(run)
+    return _write(positions_view(_attentive(loaded, name), name), "positions", out, png)
 
 
 def embeddings(
@@ -117,8 +125,8 @@ def embeddings(
 
     if not 4 <= most <= 3000:
         raise UserError(tr(f"--most is {most}, must be 4 to 3000.", f"--most é {most}, deve ser de 4 a 3000."))
-    space, name = _space(run, text, most)
-    return _write(embeddings_view(name, space, by, pieces=text is None), "embeddings", out, png)
+    space, name, pieces = _space(run, text, most)
+    return _write(embeddings_view(name, space, by, pieces=pieces), "embeddings", out, png)
 
 
 def tokens(
@@ -165,38 +173,94 @@ def layers(
     from prosa.models.inside import logit_lens
     from prosa.show.inside.layers import layers_view
 
-    network, tokenizer, reading, name = _read(run, text)
+    loaded, tokenizer, name = _load(run)
+    network = _decoder(loaded, name)
+    reading = _read(network, tokenizer, text)
     logits = logit_lens(network, reading.ids).float().cpu().numpy()
     return _write(layers_view(name, reading, logits, tokenizer), "layers", out, png)
 
 
-def _space(run: str | None, text: str | None, most: int) -> "tuple[Space, str]":
-    """The words of a model and their vectors."""
-    from prosa.show.inside.space import of_text, of_vocabulary
+def _space(run: str | None, text: str | None, most: int) -> "tuple[Space, str, bool]":
+    """Words and their vectors, of a model or of word vectors, a name, and whether the words are tokens."""
+    from prosa.show.inside.space import of_text, of_vocabulary, of_word_vectors
 
+    words = None if text is None else _given(text)
+    if run is not None and _is_word_vectors(Path(run)):
+        from prosa.pipeline.similar import open_vectors
+
+        return of_word_vectors(open_vectors(Path(run)), words, most), run, False
     network, tokenizer, name = _load(run)
-    if text is None:
-        return of_vocabulary(network, tokenizer, most), name
-    return of_text(network, tokenizer, _given(text)), name
+    table = network.embedding.weight.detach().float().cpu().numpy()
+    if words is None:
+        return of_vocabulary(table, tokenizer, most), name, True
+    return of_text(table, tokenizer, words), name, False
 
 
-def _read(run: str | None, text: str | None) -> "tuple[GPT, Tokenizer, Reading, str]":
-    """The model that reads, its tokenizer, the text as it reads it, and the model's name."""
+def _is_word_vectors(path: Path) -> bool:
+    from prosa.models.word_vector_files import SUFFIXES
+
+    if path.is_dir():
+        return (path / VECTORS / CONFIG).is_file() or (path / WORDS).is_file()
+    return path.suffix in SUFFIXES
+
+
+def _read(network: "Network", tokenizer: "Tokenizer", text: str | None) -> "Reading":
+    """The text as a model reads it."""
     from prosa.models.gpt import too_long
     from prosa.show.inside.reading import read
 
-    network, tokenizer, name = _load(run)
     reading = read(_given(text), tokenizer)
     if len(reading.ids) > network.config.context:
         raise too_long(len(reading.ids), network.config.context)
-    return network, tokenizer, reading, name
+    return reading
 
 
-def _load(run: str | None) -> "tuple[GPT, Tokenizer, str]":
+def _load(run: str | None) -> "tuple[Network, Tokenizer, str]":
+    """A model that reads tokens (a decoder, an encoder, or one without attention), its tokenizer and its name."""
+    from prosa.models.folder import read_config
+    from prosa.models.huggingface import check_tokenizer
+    from prosa.models.huggingface_bert import is_bert, load_bert
+    from prosa.models.language_model import load_language_model
+
     if run is None:
         raise _no_model()
-    network, tokenizer, folder = load(run)
+    folder = model_folder(run)
+    network = load_bert(folder) if is_bert(read_config(folder)) else load_language_model(folder)
+    tokenizer = load_tokenizer(folder)
+    check_tokenizer(folder, tokenizer, network.config.vocab_size)
     return network, tokenizer, run if run.endswith(folder.name) else f"{run} ({folder.name})"
+
+
+def _attentive(network: "Network", name: str) -> "GPT | Bert":
+    """The model, which must have attention."""
+    from prosa.models.bert import Bert
+    from prosa.models.gpt import GPT
+
+    if isinstance(network, GPT | Bert):
+        return network
+    raise UserError(
+        tr(
+            f"{name} has no attention and no positions: it reads in order ({type(network).__name__}).",
+            f"{name} não tem atenção nem posições: ele lê em ordem ({type(network).__name__}).",
+        ),
+        tr("prosa show embeddings and tokens take it.", "prosa show embeddings e tokens o aceitam."),
+    )
+
+
+def _decoder(network: "Network", name: str) -> "GPT":
+    """The model, which must be a decoder."""
+    from prosa.models.gpt import GPT
+
+    if isinstance(network, GPT):
+        return network
+    raise UserError(
+        tr(
+            f"{name} is no decoder ({type(network).__name__}): it has no layers that each predict a next token.",
+            f"{name} não é um decodificador ({type(network).__name__}): não tem camadas que prevejam, cada uma, um "
+            "próximo token.",
+        ),
+        tr("Give a model of prosa pretrain.", "Dê um modelo do prosa pretrain."),
+    )
 
 
 def _no_model() -> UserError:

@@ -21,7 +21,7 @@
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {
         let colour = masked;
-        if (j <= i) { // by the root of the weight, as in the large picture
+        if (j < rows[i].length) { // by the root of the weight, as in the large picture
           const at = 4 * Math.sqrt(rows[i][j] / shared.scale), low = Math.min(3, Math.floor(at));
           colour = heat[low].map((value, c) => value + (at - low) * (heat[low + 1][c] - value));
         }

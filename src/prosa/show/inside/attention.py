@@ -47,6 +47,11 @@ class AttentionView:
             )
 
     @property
+    def causal(self) -> bool:
+        """Whether no token looks at a later one."""
+        return not np.triu(self.weights, 1).any()
+
+    @property
     def words(self) -> NDArray[np.float32]:
         """(L, H, W, W) between words."""
         return by_words(self.weights, self.reading.words)
@@ -114,8 +119,11 @@ class AttentionView:
             self._main,
             generator="prosa show attention",
             shared={
-                "words": {"labels": [word.text for word in self.reading.words], "weights": _rows(self.words)},
-                "tokens": {"labels": self.reading.tokens, "weights": _rows(self.weights)},
+                "words": {
+                    "labels": [word.text for word in self.reading.words],
+                    "weights": _rows(self.words, self.causal),
+                },
+                "tokens": {"labels": self.reading.tokens, "weights": _rows(self.weights, self.causal)},
                 "scale": SCALE,
             },
             scripts=("attention.js",),
@@ -151,10 +159,16 @@ class AttentionView:
                         "A linha é quem olha, a coluna é o que é olhado; cor forte é muito. Escolha uma para vê-la "
                         "grande. ",
                     ),
-                    tag("span", class_="key", aria_hidden="true"),
-                    tr(
-                        " is what comes later, which the causal mask hides.",
-                        " é o que vem depois, que a máscara causal esconde.",
+                    *(
+                        (
+                            tag("span", class_="key", aria_hidden="true"),
+                            tr(
+                                " is what comes later, which the causal mask hides.",
+                                " é o que vem depois, que a máscara causal esconde.",
+                            ),
+                        )
+                        if self.causal
+                        else (tr("There is no mask: both sides are read.", "Não há máscara: lê-se dos dois lados."),)
                     ),
                     class_="note",
                 ),
@@ -238,11 +252,11 @@ class AttentionView:
         room = 1.2 if len(labels) <= LABELLED else 0.3
         picture = new_picture(size * heads + room, size * layers + room + 0.4)
         axes = picture.subplots(layers, heads, squeeze=False, sharex=True, sharey=True)
-        words = self.words
+        words, hidden = self.words, self.causal & ~np.tri(len(labels), dtype=bool)
         for layer in range(layers):
             for head in range(heads):
                 place = axes[layer, head]
-                seen = np.ma.masked_where(~np.tri(len(labels), dtype=bool), np.sqrt(words[layer, head]))
+                seen = np.ma.masked_where(hidden, np.sqrt(words[layer, head]))
                 place.set_facecolor("#dcd6ca")
                 place.imshow(seen, vmin=0, vmax=1, cmap="Blues", interpolation="nearest", aspect="equal")
                 place.set_title(
@@ -258,8 +272,10 @@ class AttentionView:
                     place.set_yticks([])
         picture.suptitle(
             tr(
-                "Attention between words (rows look; colour by the root of the weight; grey: masked)",
-                "Atenção entre palavras (linhas olham; cor pela raiz do peso; cinza: mascarado)",
+                "Attention between words (rows look; colour by the root of the weight"
+                + ("; grey: masked)" if self.causal else ")"),
+                "Atenção entre palavras (linhas olham; cor pela raiz do peso"
+                + ("; cinza: mascarado)" if self.causal else ")"),
             ),
             fontsize=9,
         )
@@ -287,7 +303,9 @@ def _layer(layer: int, heads: int) -> Html:
     return tag("div", tag("span", name), *buttons, class_="heads", role="group", aria_label=name)
 
 
-def _rows(weights: NDArray[np.float32]) -> list[list[list[list[int]]]]:
-    """What may be seen, as whole numbers of 1 / SCALE: row i has i + 1 of them."""
+def _rows(weights: NDArray[np.float32], causal: bool) -> list[list[list[list[int]]]]:
+    """What may be seen, as whole numbers of 1 / SCALE: where there is a mask, row i has i + 1 of them."""
     whole = np.rint(weights * SCALE).astype(int)
-    return [[[row[: i + 1].tolist() for i, row in enumerate(head)] for head in layer] for layer in whole]
+    return [
+        [[row[: i + 1 if causal else None].tolist() for i, row in enumerate(head)] for head in layer] for layer in whole
+    ]

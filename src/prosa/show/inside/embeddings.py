@@ -22,6 +22,7 @@ from prosa.show.words import percent
 Method = Literal["pca", "tsne"]
 FEWEST = 4  # words of a picture in three dimensions
 NEIGHBOURS = 5
+SPACED_OUT = 30  # words of a picture in three dimensions that can still be read
 LABELLED = 60  # words of a plot that can still be read
 
 
@@ -231,6 +232,8 @@ class EmbeddingsView:
         right.scatter(self.points[:, 0], self.points[:, 1], self.points[:, 2], s=8, color="#1f6fb2", alpha=0.7)
         for i, word in enumerate(self.words[:LABELLED]):
             left.annotate(plain(word), self.flat[i], fontsize=7, xytext=(2, 2), textcoords="offset points")
+            if len(self.words) <= SPACED_OUT:
+                right.text(*self.points[i], plain(word), fontsize=6)
         left.set_title("PCA" if self.method == "pca" else "t-SNE", fontsize=10)
         for place in (left, right):
             place.set_xticklabels([])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from prosa.core.language import language, number, tr
-from prosa.models.gpt import GPT
+from prosa.models.bert import Bert
+from prosa.models.gpt import GPT, GPTConfig
 from prosa.nn.positions import rotate, rotation, sinusoidal
 from prosa.show.frame import document
 from prosa.show.inside.picture import new_picture, save_picture
@@ -384,18 +385,19 @@ def _lead() -> str:
     )
 
 
-def positions_view(model: GPT | None = None, name: str = "") -> PositionsView:
+def positions_view(model: GPT | Bert | None = None, name: str = "") -> PositionsView:
     """The view of a model, or of the sinusoidal positions alone."""
     if model is None:
         return PositionsView("", "", sinusoids(128, WIDTH))
     config = model.config
     positions = min(config.context, MOST)
     matrix = sinusoids(positions, config.d_model + config.d_model % 2)
-    if config.positions == "learned":
+    kind = config.positions if isinstance(config, GPTConfig) else "learned"
+    if kind == "learned":
         learned = model.position_embedding.weight.detach().double().cpu().numpy()[:positions]
         unit = learned / np.maximum(np.linalg.norm(learned, axis=1, keepdims=True), 1e-12)
         return PositionsView(name, "learned", matrix, unit @ unit.T)
-    if config.positions == "rotary":
+    if isinstance(config, GPTConfig) and kind == "rotary":
         cos, _ = rotation(torch.arange(positions)[None], config.head_dim, config.rope_theta)
         return PositionsView(
             name,
@@ -406,4 +408,4 @@ def positions_view(model: GPT | None = None, name: str = "") -> PositionsView:
             rotary_shift_errors(config.head_dim, config.rope_theta),
             config.rope_theta,
         )
-    return PositionsView(name, config.positions, matrix)
+    return PositionsView(name, kind, matrix)

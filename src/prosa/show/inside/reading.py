@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.show.markup import CONTROLS
+from prosa.tokenizers.frame import CLS, SEP, bert_frame
 from prosa.tokenizers.pieces import Piece, pieces
 from prosa.tokenizers.protocol import Tokenizer
 
@@ -43,7 +44,8 @@ class Reading:
 
 
 def read(text: str, tokenizer: Tokenizer) -> Reading:
-    """``text`` in NFC as the beginning of a document, which is how the model saw documents: after end-of-text.
+    """``text`` in NFC as the beginning of a document, which is how a decoder saw documents: after end-of-text; or, for
+    an encoder, between ``[CLS]`` and ``[SEP]``.
 
     Raises:
         UserError: there is nothing in it, or the tokenizer cannot encode it.
@@ -57,7 +59,13 @@ def read(text: str, tokenizer: Tokenizer) -> Reading:
     found = pieces(tokenizer, text)
     words = words_of(found, text)
     ids, tokens = [piece.id for piece in found], [shown(piece.text) for piece in found]
-    if tokenizer.end_of_text is not None:
+    if CLS in tokenizer.special_tokens:
+        frame = bert_frame(tokenizer)
+        ids, tokens = [*frame.before, *ids, *frame.after], [CLS, *tokens, SEP]
+        last = len(ids) - 1
+        words = [Word(word.text, word.start + 1, word.end + 1) for word in words]
+        words = [Word(CLS, 0, 1), *words, Word(SEP, last, last + 1)]
+    elif tokenizer.end_of_text is not None:
         start = tokenizer.token_text(tokenizer.end_of_text)
         ids, tokens = [tokenizer.end_of_text, *ids], [start, *tokens]
         words = [Word(start, 0, 1), *(Word(word.text, word.start + 1, word.end + 1) for word in words)]
