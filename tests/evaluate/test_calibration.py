@@ -22,6 +22,7 @@ def test_by_hand() -> None:
     """Two of .9, one right; two of .3, none right: (|.5 - .9| + |0 - .3|) / 2 = .35."""
     assert expected_calibration_error([0.9, 0.9, 0.3, 0.3], [True, False, False, False]) == pytest.approx(0.35)
     assert expected_calibration_error([1.0, 0.0], [True, False]) == 0
+    assert expected_calibration_error([1.0, 0.95], [False, True]) == pytest.approx(0.475)  # of one bin
 
 
 def test_a_calibrated_one_is_near_zero_and_a_bold_one_is_not() -> None:
