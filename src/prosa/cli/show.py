@@ -1,4 +1,4 @@
-"""``prosa show attention|positions|embeddings|tokens|layers``."""
+"""``prosa show attention|positions|embeddings|tokens|layers|gradients``."""
 
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,14 @@ ACTIONS = {  # word: (what it shows, positional parameters, examples)
         ("run",),
         """
         prosa show layers runs/mine --text "Era uma vez um rei que" --png layers.png
+        """,
+    ),
+    "gradients": (
+        "how far back a gradient reaches in recurrent networks and in attention",
+        (),
+        """
+        prosa show gradients --png gradients.png
+        prosa show gradients --distance 200 --width 128 --out gradients.html
         """,
     ),
 }

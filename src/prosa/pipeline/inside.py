@@ -180,6 +180,39 @@ def layers(
     return _write(layers_view(name, reading, logits, tokenizer), "layers", out, png)
 
 
+def gradients(
+    *, distance: int = 100, width: int = 64, seed: int = 0, out: Path | None = None, png: Path | None = None
+) -> Shown:
+    """How far back a gradient reaches: linear, RNN, GRU, LSTM, attention, as they begin; no model is needed.
+
+    Args:
+        distance: The furthest that is looked at, in tokens.
+        width: Of states and vectors; a multiple of 4.
+        seed: Of weights and inputs.
+        out: The page (default: gradients.html here).
+        png: Write a picture too.
+
+    Raises:
+        UserError: a number out of range.
+    """
+    from prosa.evaluate.gradients import measure_reach
+    from prosa.show.inside.gradients import GradientsView
+
+    wrong = []
+    if not 1 <= distance <= 1000:
+        wrong.append(tr(f"--distance is {distance}, must be 1 to 1000", f"--distance é {distance}, deve ser 1 a 1000"))
+    if not 4 <= width <= 512 or width % 4:
+        wrong.append(
+            tr(
+                f"--width is {width}, must be a multiple of 4 from 4 to 512",
+                f"--width é {width}, deve ser um múltiplo de 4 de 4 a 512",
+            )
+        )
+    if wrong:
+        raise UserError("; ".join(wrong) + ".")
+    return _write(GradientsView(measure_reach(distance=distance, width=width, seed=seed)), "gradients", out, png)
+
+
 def _space(run: str | None, text: str | None, most: int) -> "tuple[Space, str, bool]":
     """Words and their vectors, of a model or of word vectors, a name, and whether the words are tokens."""
     from prosa.show.inside.space import of_text, of_vocabulary, of_word_vectors
