@@ -108,6 +108,7 @@ def test_we_open_theirs(tmp_path: Path) -> None:
 def test_published_counts(size: str, parameters: int) -> None:
     """FACTS 4: embeddings, blocks and pooler, without the head of masked words."""
     config = by_name(size)
+    assert config.norm_eps == 1e-12
     assert count_parameters(config) == parameters
     with torch.device("meta"):
         assert sum(p.numel() for p in Bert(config).parameters()) == parameters
