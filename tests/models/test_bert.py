@@ -175,7 +175,7 @@ def test_foreign_and_damaged_folders_are_told(tmp_path: Path) -> None:
         ("heads", {"num_attention_heads": 5}, "5 heads do not divide d_model 32: use d_model 30"),
         ("width", {"hidden_size": "x"}, "field hidden_size is 'x', expected a whole number"),
         ("short", {"intermediate_size": 40}, r"intermediate.dense.weight is \(48, 32\), not \(40, 32\)"),
-        ("deep", {"num_hidden_layers": 3}, r"tensor bert.encoder.layer.2.attention.self.query.weight is missing"),
+        ("deep", {"num_hidden_layers": 3}, r"tensor bert.encoder.layer.2.attention.output.LayerNorm.weight is missing"),
         ("shallow", {"num_hidden_layers": 1}, r"layer.1.*is not part of this model"),
     ):
         shutil.copytree(tmp_path / "masked", tmp_path / name)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from prosa.core.errors import UserError
-from prosa.data.words import RARE, WordBatches, WordText
+from prosa.data.word_batches import RARE, WordBatches, WordText
 from prosa.models.elmo import BEGIN, END, PADDING, Elmo, ElmoConfig, Highway, LayerMix, load_elmo, save_elmo, spell
 from prosa.train.config import TrainConfig
 from prosa.train.loop import fit

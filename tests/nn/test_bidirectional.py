@@ -7,18 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from prosa.nn.attention import Attention, attend, document_mask
-from prosa.nn.block import PostBlock
+from prosa.nn.block import PostNormBlock
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
 
 Activation = Literal["gelu", "relu"]
 
 
-def ours_and_theirs(activation: Activation) -> tuple[PostBlock, nn.TransformerEncoderLayer]:
+def ours_and_theirs(activation: Activation) -> tuple[PostNormBlock, nn.TransformerEncoderLayer]:
     torch.manual_seed(0)
     theirs = nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, activation=activation, batch_first=True)
     attention = Attention(16, 4, 4, 4, bias=True, qk_norm=False, norm_eps=1e-5, dropout=0.0, causal=False)
-    ours = PostBlock(attention, LayerNorm(16), MLP(16, 32, activation), LayerNorm(16), 0.0)
+    ours = PostNormBlock(LayerNorm(16), attention, LayerNorm(16), MLP(16, 32, activation), dropout=0.0)
     weights = {name: nn.init.normal_(value.detach().clone(), std=0.3) for name, value in theirs.state_dict().items()}
     theirs.load_state_dict(weights)
     q, k, v = ({"weight": w, "bias": b} for w, b in zip(

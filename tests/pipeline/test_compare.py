@@ -80,7 +80,8 @@ def test_every_method_is_compared_on_the_same_folds_and_the_choice_answers(table
     flags += ["--shape.n-layer=1", "--shape.d-model=32", "--shape.n-head=2", "--tokenizer.vocab-size=300"]
     assert main(["train-classifier", str(table), "--out", str(run), *flags]) == 0
     shown = capsys.readouterr()
-    assert "Cross-validated: 150 texts in 3 folds, repeated 1 times" in shown.out
+    assert "Cross-validated: 150 texts in 3 folds; intervals" in shown.out
+    assert "networks are trained 6 times, at most 6 min 00 s in all" in shown.err
     result = json.loads((run / "comparison" / "comparison.json").read_text("utf-8"))
     rows = {row["name"]: row for row in result["rows"]}
     assert list(rows) == [

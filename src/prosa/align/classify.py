@@ -166,17 +166,6 @@ class Classifier:
         ]
 
 
-def frame_of(network: "Scored | TextCNN", tokenizer: Tokenizer) -> Frame:
-    """What stands around a text that the model reads.
-
-    Raises:
-        UserError: the model is BERT and the tokenizer has no [CLS] and [SEP].
-    """
-    from prosa.models.scored import ScoredBert
-
-    return bert_frame(tokenizer) if isinstance(network, ScoredBert) else Frame()
-
-
 class LinearClassifier:
     """Classifies texts by their bags of words."""
 
@@ -212,6 +201,15 @@ def _as_learnt(texts: Sequence[str]) -> list[str]:
                 tr(f"{text!r} has half of a character.", f"{text!r} tem metade de um caractere (surrogate solto).")
             )
     return [unicodedata.normalize("NFC", text) for text in texts]
+
+
+def frame_of(network: "Scored | TextCNN", tokenizer: Tokenizer) -> Frame:
+    """What stands around a text that the model reads.
+
+    Raises:
+        UserError: the model is BERT and the tokenizer has no [CLS] and [SEP].
+    """
+    return bert_frame(tokenizer) if network.reads_first else Frame()
 
 
 def load_classifier(folder: Path, *, device: DeviceName = "auto") -> TextClassifier:

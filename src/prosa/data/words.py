@@ -1,94 +1,97 @@
-"""Running text as words, for models that read letters: words are numbered by frequency and spelt out for each batch.
+"""The words of a text as word vectors take them, and a corpus as a stream of their numbers.
 
-Shapes: B rows, T words of a row, L bytes of a word.
+A text is brought to NFC and lower case. A word is a run of letters, or such runs joined by hyphens or apostrophes
+(*guarda-chuva*, *d'água*); digits with the points and commas between them are one (*1.250,00*); the rest parts words.
+
+Portuguese ties pronouns to verbs, which would make a word of every pair. They are taken apart, so that the pronoun is
+the one that stands free elsewhere: *disse-lhe* is *disse lhe*, *fazê-lo* is *fazê lo*, *dá-se-me* is *dá se me*; one
+inside a verb goes after it: *dir-lhe-ia* is *diria lhe*. An English apostrophe stays: *don't* is a word.
+A line is a sentence (corpora have a paragraph a line): nothing is near what stands in another.
 """
 
-import hashlib
-from collections import Counter
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from prosa.core.errors import UserError
-from prosa.core.language import tr
-from prosa.data.batches import Batch, Batches
-from prosa.data.shards import TokenStream
-from prosa.tokenizers.word import words
+from prosa.core.language import number, tr
 
-RARE = "<|unk|>"
-"""What stands for all words that are not foreseen."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WordBatch(Batch):
-    """Rows of running words: ``inputs`` and ``targets`` are equal, (B, T) int64, 0 where a word is rare.
-
-    Attributes:
-        letters: (B, T, L) int16, how each word is spelt, rare or not.
-    """
-
-    letters: Tensor
+BREAK = -1
+"""In a stream: a sentence ends."""
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[-‐‑'’][^\W\d_]+)*")
+_PRONOUN = "me|te|se|nos|vos|lhes?|[ao]s?|l[ao]s?|n[ao]s?|mo|ma|to|ta|lho|lha"
+_TIED = re.compile(
+    rf"(?P<verb>[^\W\d_]{{2,}})(?P<pronouns>(?:-(?:{_PRONOUN}))+)"
+    r"(?P<end>-(?:ei|ás|á|emos|eis|ão|ia|ias|íamos|íeis|iam))?"
+)
 
 
-class WordText:
-    """The words of some texts, in a row.
+def words_of(text: str) -> list[str]:
+    """The words of a text, in order."""
+    found: list[str] = []
+    for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()):
+        if "-" in word or "‐" in word or "‑" in word or "’" in word:
+            word = word.translate(_PLAIN)
+            tied = _TIED.fullmatch(word)
+            if tied:
+                found += [tied["verb"] + (tied["end"] or "")[1:], *tied["pronouns"][1:].split("-")]
+                continue
+        found.append(word)
+    return found
 
-    Args:
-        texts: read once.
-        vocab_size: how many words are foreseen, ``RARE`` included.
+
+_PLAIN = str.maketrans("‐‑’", "--'")
+
+
+@dataclass(frozen=True)
+class WordStream:
+    """A corpus as numbers of words."""
+
+    words: list[str]
+    """By falling count, equal counts in alphabetical order."""
+    counts: NDArray[np.int64]
+    """How often each occurs, (V,)."""
+    ids: NDArray[np.int32]
+    """The text, (n,): a word's place in ``words``, or ``BREAK``. Rarer words are left out, as if not there."""
+    read: int
+    """Words before the rare ones were left out."""
+
+
+def word_stream(texts: Iterable[str], min_count: int) -> WordStream:
+    """Read texts to words that occur at least ``min_count`` times.
 
     Raises:
-        UserError: there are no words.
+        UserError: there is no text, or no word is that frequent.
     """
-
-    def __init__(self, texts: Iterable[str], vocab_size: int) -> None:
-        numbers: dict[str, int] = {}
-        parts = [np.array([numbers.setdefault(w, len(numbers)) for w in words(text)], np.int64) for text in texts]
-        ids = np.concatenate([np.zeros(0, np.int64), *parts])
-        if not len(ids):
-            raise UserError(tr("there are no words in the text.", "não há palavras no texto."))
-        counts = Counter(dict(enumerate(np.bincount(ids).tolist())))
-        order = sorted(range(len(numbers)), key=lambda n: (-counts[n], n))
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(1, len(order) + 1)
-        names = list(numbers)
-        self.words = [RARE, *(names[n] for n in order)]
-        self.ids: NDArray[np.int64] = rank[ids]
-        self.foreseen = min(vocab_size, len(self.words))
-
-
-class WordBatches:
-    """Training batches of running words; ``at(step)`` is a pure function of the seed and the step.
-
-    Args:
-        context: T.
-        spelt: (words, L): how each of ``text.words`` is spelt.
-    """
-
-    def __init__(self, text: WordText, spelt: NDArray[np.int16], *, context: int, batch_size: int, seed: int) -> None:
-        self.text, self.spelt = text, spelt
-        self.plain = Batches(TokenStream.of_array(text.ids), context=context, batch_size=batch_size, seed=seed)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """As ``Batches.steps_per_epoch``."""
-        return self.plain.steps_per_epoch
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the words, their order and how many are foreseen."""
-        digest = hashlib.sha256(repr((self.text.words, self.text.foreseen)).encode())
-        digest.update(self.text.ids.tobytes())
-        return f"tokenizer=words;corpus={digest.hexdigest()[:16]};mixture=none"
-
-    def at(self, step: int, rank: int = 0, world: int = 1) -> WordBatch:
-        """The batch of a step; arguments and errors as ``Batches.at``."""
-        return self._batch(self.plain.at(step, rank, world).inputs)
-
-    def _batch(self, ids_BT: Tensor) -> WordBatch:
-        known_BT = torch.where(ids_BT < self.text.foreseen, ids_BT, 0)
-        return WordBatch(inputs=known_BT, targets=known_BT, letters=torch.from_numpy(self.spelt[ids_BT.numpy()]))
+    numbers: dict[str, int] = {}
+    parts: list[NDArray[np.int32]] = []
+    for text in texts:
+        row: list[int] = []
+        for line in text.split("\n"):
+            found = words_of(line)
+            if found:
+                row += [numbers.setdefault(word, len(numbers)) for word in found]
+                row.append(BREAK)
+        parts.append(np.array(row, dtype=np.int32))
+    raw = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    counts = np.bincount(raw[raw != BREAK], minlength=len(numbers))
+    read = int(counts.sum())
+    names = list(numbers)
+    kept = sorted((n for n in range(len(names)) if counts[n] >= min_count), key=lambda n: (-counts[n], names[n]))
+    if not kept:
+        raise UserError(
+            tr(
+                f"words read: {number(read)}; none occurs {min_count} times.",
+                f"palavras lidas: {number(read)}; nenhuma ocorre {min_count} vezes.",
+            ),
+            tr("Add text, or lower --min-count.", "Acrescente texto ou diminua --min-count."),
+        )
+    place = np.full(len(names) + 1, BREAK - 1, dtype=np.int32)  # the last is that of BREAK
+    place[kept] = np.arange(len(kept))
+    place[-1] = BREAK
+    ids = place[raw]
+    return WordStream([names[n] for n in kept], counts[kept].astype(np.int64), ids[ids >= BREAK], read)

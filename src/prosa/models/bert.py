@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2018, arXiv 1810.04805): an encoder that reads both sides of every token, and its head that says
 what stood where a token was masked.
 
-    x = norm(embedding[ids] + position[0, 1, …] + type[types]);  x = block(x), n_layer times   (nn/block.py: PostBlock)
+    x = norm(embedding[ids] + position[0, 1, …] + type[types]);  x = block(x), n_layer times   (nn/block.py: PostNormBlock)
     masked:  logits = embedding · norm(gelu(W x)) + b        pooled:  tanh(P x[0])
 
 Positions are learned, the norms stand after the sums, GELU is exact. Of the original's two objectives this is the
@@ -19,7 +19,7 @@ from prosa.core.errors import UserError, unknown
 from prosa.core.language import tr
 from prosa.models.gpt import INIT_STD, too_long
 from prosa.nn.attention import Attention, document_mask
-from prosa.nn.block import PostBlock
+from prosa.nn.block import PostNormBlock
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
 from prosa.nn.positions import positions_in_documents
@@ -212,7 +212,7 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(parameter, std=INIT_STD)
 
 
-def _block(config: BertConfig) -> PostBlock:
+def _block(config: BertConfig) -> PostNormBlock:
     attention = Attention(
         config.d_model,
         config.n_head,
@@ -225,4 +225,4 @@ def _block(config: BertConfig) -> PostBlock:
         causal=False,
     )
     first, second = (LayerNorm(config.d_model, config.norm_eps) for _ in range(2))
-    return PostBlock(attention, first, MLP(config.d_model, config.d_ff, "gelu"), second, config.dropout)
+    return PostNormBlock(first, attention, second, MLP(config.d_model, config.d_ff, "gelu"), config.dropout)

@@ -43,6 +43,8 @@ class TextCNNConfig:
 class TextCNN(nn.Module):
     """Says which class a text is of."""
 
+    reads_first = False
+
     def __init__(self, config: TextCNNConfig) -> None:
         super().__init__()
         self.config = config

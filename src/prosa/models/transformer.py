@@ -1,7 +1,7 @@
 """The original Transformer (Vaswani et al. 2017, "Attention is all you need", arXiv 1706.03762): an encoder reads the
 source, all of it at once, and a decoder that looks at what it made of it writes the target from left to right.
 
-    x = dropout(sqrt(C) embedding[source] + PE)          x = block(x), n_encoder times          (nn/block.py: PostBlock)
+    x = dropout(sqrt(C) embedding[source] + PE)          x = block(x), n_encoder times          (nn/block.py: PostNormBlock)
     y = dropout(sqrt(C) embedding[target] + PE)          y = block(y, memory=x), n_decoder times
     logits = embedding · y
 
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.nn.attention import Attention, KeysValues, attention_weights, padding_mask
-from prosa.nn.block import PostBlock
+from prosa.nn.block import PostNormBlock
 from prosa.nn.cache import KVCache
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
@@ -202,7 +202,7 @@ class Transformer(nn.Module):
         return y_BTC
 
 
-def _block(config: TransformerConfig, *, cross: bool) -> PostBlock:
+def _block(config: TransformerConfig, *, cross: bool) -> PostNormBlock:
     def attention(relative: bool) -> Attention:
         if relative:
             return RelativeAttention(config.d_model, config.n_head, bias=True, dropout=0.0)
@@ -213,12 +213,12 @@ def _block(config: TransformerConfig, *, cross: bool) -> PostBlock:
     def norm() -> LayerNorm:
         return LayerNorm(config.d_model, config.norm_eps)
 
-    return PostBlock(
+    return PostNormBlock(
+        norm(),
         attention(config.positions == "relative"),
         norm(),
         MLP(config.d_model, config.d_ff, "relu"),
-        norm(),
         config.dropout,
-        cross=attention(False) if cross else None,
         cross_norm=norm() if cross else None,
+        cross=attention(False) if cross else None,
     )

@@ -1,5 +1,5 @@
-"""Attention (Vaswani et al. 2017) with grouped key-value heads (Ainslie et al. 2023) and QK-norm: causal self-attention
-unless told, and cross-attention, whose keys and values are made of another sequence.
+"""Attention (Vaswani et al. 2017) with grouped key-value heads (Ainslie et al. 2023) and QK-norm: self-attention, and
+cross-attention, whose keys and values are made of another sequence.
 
     weights = softmax(q k^T / sqrt(D)) over the keys a query may see;  output = weights v
 
@@ -230,5 +230,21 @@ class Attention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         return attend(q_BHTD, k_BKSD, v_BKSD, mask, dropout, self.scale, causal=self.causal)
 
+    def weights(self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None) -> Tensor:
+        """How much each token looks at each: (B, T, C) -> (B, H, T, T), rows sum to 1; what ``forward`` weighs by.
+
+        The arguments are those of ``forward`` without a store; no dropout.
+        """
+        if mask is None and self.causal:
+            mask = causal_mask(x_BTC.shape[1], x_BTC.shape[1], x_BTC.device)
+        return self.shares(self.queries(x_BTC, by), self.keys_values(x_BTC, by)[0], mask)
+
+    def shares(self, q_BHTD: Tensor, k_BKSD: Tensor, mask: Tensor | None) -> Tensor:
+        """The weights of keys for queries, (B, H, T, S); a mask of None: everything is seen."""
+        k_BHSD = k_BKSD.repeat_interleave(q_BHTD.shape[1] // k_BKSD.shape[1], dim=1)
+        return attention_weights(q_BHTD, k_BHSD, mask, scale=self.scale)
+
     def _heads(self, x_BTN: Tensor) -> Tensor:
-        return x_BTN.view(*x_BTN.shape[:-1], -1, self.head_dim).transpose(1, 2)
+        """(B, T, heads * D) -> (B, heads, T, D)."""
+        heads: Tensor = x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        return heads

@@ -29,6 +29,7 @@ from prosa.tokenizers.config import TokenizerConfig
 from prosa.train.classical import LinearConfig
 
 if TYPE_CHECKING:
+    from prosa.models.cnn import TextCNN
     from prosa.models.linear_text import LinearMethod
     from prosa.models.scored import Scored
     from prosa.tokenizers.protocol import Tokenizer
@@ -179,7 +180,7 @@ def train_classifier(
     from prosa.align.validation import means
     from prosa.data.labelled_batches import LabelledBatches, encode_texts
     from prosa.evaluate.classification import classification
-    from prosa.models.cnn import TextCNN, TextCNNConfig, save_cnn
+    from prosa.models.cnn import TextCNN, save_cnn
     from prosa.models.huggingface_scored import save_scored
     from prosa.train.loop import fit
 
@@ -188,14 +189,8 @@ def train_classifier(
     number_of = {label: n for n, label in enumerate(labels)}
     learnt, held_out = split(texts, classify.held_out)
     torch.manual_seed(classify.seed)
-    network: Scored | TextCNN
-    if classify.method == "cnn":
-        encoder = _new_tokenizer(learnt, tokenizer)
-        network = TextCNN(TextCNNConfig(encoder.vocab_size, shape.context or OWN_CONTEXT, tuple(labels)))
-        loss = ClassLoss(text_outputs)
-    else:
-        network, encoder = _begin_with(source, learnt, shape, tokenizer, labels)
-        loss = ClassLoss(outputs_of)
+    network, encoder = _begin_with(asked, learnt, labels)
+    loss = ClassLoss(text_outputs if isinstance(network, TextCNN) else outputs_of)
     frame, context = frame_of(network, encoder), network.config.context
 
     def batches(chosen: Sequence[Labelled]) -> LabelledBatches:
@@ -388,31 +383,24 @@ def _train_linear(asked: Configuration, method: "LinearMethod", folder: Path, re
 
 
 def _begin_with(
-    source: str | None,
-    learnt: Sequence[Labelled],
-    shape: ModelChoice,
-    config: TokenizerConfig,
-    labels: Sequence[str],
-) -> "tuple[Scored, Tokenizer]":
+    asked: Configuration, learnt: Sequence[Labelled], labels: Sequence[str]
+) -> "tuple[Scored | TextCNN, Tokenizer]":
     """The model of a folder (a decoder, or BERT) or a new one with a head for the labels, and its tokenizer."""
-    from prosa.models.scored import ScoredBert, ScoredGPT
-
-    if source and is_bert_folder(Path(source)):
-        encoder, tokenizer = load_bert(Path(source))
-        return ScoredBert(encoder.float(), labels), tokenizer
-    if source:
-        backbone, tokenizer, _ = load(source)
-        return ScoredGPT(backbone.float(), labels), tokenizer
+    from prosa.models.cnn import TextCNN, TextCNNConfig
     from prosa.models.gpt import GPT
-
-    tokenizer = _new_tokenizer(learnt, config)
-    return ScoredGPT(GPT(shape.config(tokenizer.vocab_size)), labels), tokenizer
-
-
-def _new_tokenizer(learnt: Sequence[Labelled], config: TokenizerConfig) -> "Tokenizer":
+    from prosa.models.scored import ScoredBert, ScoredGPT
     from prosa.tokenizers.train import train
 
-    return train((item.text for item in learnt), config)
+    if asked.model and is_bert_folder(Path(asked.model)):
+        encoder, tokenizer = load_bert(Path(asked.model))
+        return ScoredBert(encoder.float(), labels), tokenizer
+    if asked.model:
+        backbone, tokenizer, _ = load(asked.model)
+        return ScoredGPT(backbone.float(), labels), tokenizer
+    new = train((item.text for item in learnt), asked.tokenizer)
+    if asked.classify.method == "cnn":
+        return TextCNN(TextCNNConfig(new.vocab_size, asked.shape.context or OWN_CONTEXT, tuple(labels))), new
+    return ScoredGPT(GPT(asked.shape.config(new.vocab_size)), labels), new
 
 
 def tell_texts(texts: Sequence[Labelled], bad: int, labels: Sequence[str], learnt: int, more: str = "") -> None:

@@ -28,7 +28,7 @@ from prosa.core.config import write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import check_free, mark_complete, read_json, write_json, write_text
 from prosa.core.interval import paired_difference, wilson
-from prosa.core.language import tr
+from prosa.core.language import duration, tr
 from prosa.core.progress import progress, say, warn
 from prosa.data.labelled import Columns, Labelled, folds
 from prosa.evaluate.classification import classification, macro_f1_interval
@@ -85,6 +85,17 @@ def compare_classifiers(asked: Comparison, out: Path, resume: Resume, *, force: 
     rows: list[dict[str, Any]] = []
     said: dict[str, NDArray[np.int64]] = {}
     trainings = len(names) * asked.comparison.folds * asked.comparison.repeats
+    networks = sum(ROWS[name][1] is None for name in names) * asked.comparison.folds * asked.comparison.repeats
+    if networks:
+        most = duration(networks * asked.comparison.minutes * 60)
+        say(
+            tr(
+                f"networks are trained {networks} times, at most {most} in all (--comparison.minutes, "
+                "--comparison.methods)",
+                f"redes são treinadas {networks} vezes, no máximo {most} ao todo (--comparison.minutes, "
+                "--comparison.methods)",
+            )
+        )
     with progress(tr("comparing", "comparando"), trainings, tr("trainings", "treinos")) as bar:
         for name in names:
             found = np.full((len(parts), len(texts)), -1)

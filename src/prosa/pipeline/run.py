@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 CLASSIFIER = "classifier"
+TRANSLATION = "translation"
+VECTORS = "vectors"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
 BERT = "bert"
 AFTER_SFT = (DPO, REWARD, RL)

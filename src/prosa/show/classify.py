@@ -133,10 +133,11 @@ def show_comparison(plain: Mapping[str, Any]) -> None:
     ]
     rows += [["  " + row["name"], *["–"] * 7] for row in plain["rows"] if "problem" in row]
     folds, n = number(plain["folds"]), number(plain["n"])
+    times = number(plain["repeats"])
+    often = tr(f", {times} times", f", {times} vezes") if plain["repeats"] > 1 else ""
     title = tr(
-        f"Cross-validated: {n} texts in {folds} folds, repeated {plain['repeats']} times; intervals are over texts",
-        f"Validação cruzada: {n} textos em {folds} partes, repetida {plain['repeats']} vezes; os intervalos são sobre "
-        "os textos",
+        f"Cross-validated: {n} texts in {folds} folds{often}; intervals are over texts",
+        f"Validação cruzada: {n} textos em {folds} partes{often}; os intervalos são sobre os textos",
     )
     console = new_console()
     console.print(table(title, heads, rows))

@@ -1,6 +1,7 @@
 """What the loop minimises: a batch in, the sum of its losses out.
 
-Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens are masked; of ELMo ``BothDirections``.
+Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens are masked; of ELMo ``BothDirections``;
+translation is ``Translation``.
 """
 
 from typing import Any, Protocol
@@ -11,7 +12,8 @@ from torch import Tensor
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch
-from prosa.data.words import WordBatch
+from prosa.data.pair_batches import PairBatch
+from prosa.data.word_batches import WordBatch
 from prosa.train.loss import chunk_tokens, chunked_cross_entropy
 
 
@@ -66,6 +68,28 @@ class NextToken:
         parameters = list(model.parameters())
         total = chunked_cross_entropy(model.head, parameters, hidden_NC, targets_N, chunk, self.label_smoothing)
         return total, count, {}
+
+
+class Translation:
+    """Cross-entropy of every next target token given the source, in nats (Sutskever et al. 2014; Vaswani et al. 2017).
+
+    Args:
+        label_smoothing: share of each target spread evenly over the vocabulary.
+        loss_chunk: as ``NextToken``'s.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, loss_chunk: int = 0) -> None:
+        self.label_smoothing, self.loss_chunk = label_smoothing, loss_chunk
+
+    def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
+        """See ``Objective``; the batch is a ``PairBatch``, ``model`` a ``models.encoder_decoder.EncoderDecoder``."""
+        assert isinstance(batch, PairBatch)
+        there_BT = batch.targets != IGNORE
+        hidden_NC = model.hidden(batch.inputs, batch.source, batch.lengths)[there_BT]
+        chunk = chunk_tokens(self.loss_chunk, model.config.vocab_size, hidden_NC.device)
+        targets_N, parameters = batch.targets[there_BT], list(model.parameters())
+        total = chunked_cross_entropy(model.head, parameters, hidden_NC, targets_N, chunk, self.label_smoothing)
+        return total, len(targets_N), {}
 
 
 class BothDirections:
