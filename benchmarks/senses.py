@@ -42,7 +42,7 @@ def train_elmo(corpus: Path, folder: Path, minutes: float, seed: int) -> None:
     model = Elmo(ElmoConfig(text.foreseen, context=32))
     spelt = spell(text.words, model.config.longest)
     batches = WordBatches(text, spelt, context=model.config.context, batch_size=16, seed=seed)
-    config = TrainConfig(minutes=minutes, batch_size=16, optimizer="adamw", lr=5e-3, embedding_lr=0.0, seed=seed)
+    config = TrainConfig(minutes=minutes, batch_size=16, optimizer="adamw", lr=3e-3, embedding_lr=0.0, seed=seed)
     fingerprint = batches.fingerprint
     result = fit(model, BothDirections(), batches, config, folder, resume=False, data_fingerprint=fingerprint)
     save_elmo(model.cpu(), folder, text.words[: text.foreseen])

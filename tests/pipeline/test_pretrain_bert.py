@@ -129,7 +129,7 @@ def test_a_classifier_is_made_from_it(learnt: Tuned, tmp_path: Path, capsys: pyt
     rows = [(text.replace("gato", "bicho").replace("rato", "bicho"), label) for text, label in rows]
     rows.append(("palavra " * 40 + "peixe", "gato"))  # longer than the context
     table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
-    config = ClassifyConfig(steps=60, **QUICK)  # type: ignore[arg-type]
+    config = ClassifyConfig(steps=40, **QUICK)  # type: ignore[arg-type]
     made = train_classifier((table,), out=tmp_path / "c", model=str(learnt.folder.parent), classify=config)
     assert made.figures["held_out"]["accuracy"] > 0.9
     assert made.figures["data"]["cut"] == 1
@@ -147,9 +147,6 @@ def test_a_classifier_is_made_from_it(learnt: Tuned, tmp_path: Path, capsys: pyt
         assert [tokenizer.token_text(i) for i in (ids[0], ids[-1])] == ["[CLS]", "[SEP]"]
         logits = theirs(torch.tensor([ids])).logits.softmax(-1)[0].tolist()
     assert dict(zip(network.config.labels, logits, strict=True)) == pytest.approx(alone.probabilities, abs=1e-5)
-    batch = ClassifyConfig(steps=60, **{**QUICK, "micro_batch": 2})  # type: ignore[arg-type]
-    again = train_classifier((table,), out=tmp_path / "d", model=str(learnt.folder.parent), classify=batch)
-    assert again.figures["train"]["loss"] == pytest.approx(made.figures["train"]["loss"], rel=0.05)
 
 
 def test_bad_input(learnt: Tuned, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
