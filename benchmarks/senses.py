@@ -20,7 +20,7 @@ import torch
 
 from prosa.core.files import write_json
 from prosa.corpus import load_corpus
-from prosa.data.words import WordBatches, WordText
+from prosa.data.word_batches import WordBatches, WordText
 from prosa.evaluate.senses import Occurrence, Vectors, elmo_vectors, read_senses, sense_score, token_vectors
 from prosa.models.elmo import Elmo, ElmoConfig, load_elmo, save_elmo, spell
 from prosa.models.huggingface import load_model

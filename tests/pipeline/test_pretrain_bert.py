@@ -129,7 +129,7 @@ def test_a_classifier_is_made_from_it(learnt: Tuned, tmp_path: Path, capsys: pyt
     rows = [(text.replace("gato", "bicho").replace("rato", "bicho"), label) for text, label in rows]
     rows.append(("palavra " * 40 + "peixe", "gato"))  # longer than the context
     table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
-    config = ClassifyConfig(steps=40, **QUICK)  # type: ignore[arg-type]
+    config = ClassifyConfig(steps=60, **QUICK)  # type: ignore[arg-type]
     made = train_classifier((table,), out=tmp_path / "c", model=str(learnt.folder.parent), classify=config)
     assert made.figures["held_out"]["accuracy"] > 0.9
     assert made.figures["data"]["cut"] == 1
