@@ -20,7 +20,7 @@ import torch
 
 from prosa.core.files import write_json
 from prosa.corpus import load_corpus
-from prosa.data.words import WordBatches, WordText
+from prosa.data.word_batches import WordBatches, WordText
 from prosa.evaluate.senses import Occurrence, Vectors, elmo_vectors, read_senses, sense_score, token_vectors
 from prosa.models.elmo import Elmo, ElmoConfig, load_elmo, save_elmo, spell
 from prosa.models.huggingface import load_model
@@ -32,7 +32,7 @@ from prosa.train.loop import fit
 from prosa.train.objectives import BothDirections
 
 RESULTS = Path(__file__).parent / "results" / "senses.json"
-FORESEEN = 4000  # words
+FORESEEN = 2000  # words
 
 
 def train_elmo(corpus: Path, folder: Path, minutes: float, seed: int) -> None:
@@ -41,8 +41,8 @@ def train_elmo(corpus: Path, folder: Path, minutes: float, seed: int) -> None:
     torch.manual_seed(seed)
     model = Elmo(ElmoConfig(text.foreseen, context=32))
     spelt = spell(text.words, model.config.longest)
-    batches = WordBatches(text, spelt, context=model.config.context, batch_size=32, seed=seed)
-    config = TrainConfig(minutes=minutes, batch_size=32, optimizer="adamw", lr=3e-3, embedding_lr=0.0, seed=seed)
+    batches = WordBatches(text, spelt, context=model.config.context, batch_size=16, seed=seed)
+    config = TrainConfig(minutes=minutes, batch_size=16, optimizer="adamw", lr=3e-3, embedding_lr=0.0, seed=seed)
     fingerprint = batches.fingerprint
     result = fit(model, BothDirections(), batches, config, folder, resume=False, data_fingerprint=fingerprint)
     save_elmo(model.cpu(), folder, text.words[: text.foreseen])

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.interval import wilson
 from prosa.core.language import tr
 from prosa.models.elmo import Elmo, spell
+from prosa.models.inside import residual_stream
 from prosa.tokenizers.frame import Frame
 from prosa.tokenizers.protocol import Tokenizer
 from prosa.tokenizers.word import TOKEN
@@ -128,30 +128,16 @@ def token_vectors(
 
     Args:
         model: has ``hidden`` and ``blocks``, as ``models.bert.Bert`` and ``models.gpt.GPT``; in evaluation mode. The
-            first layer is what goes into the first block; the last, what ``hidden`` gives.
+            first layer is what goes into the first block; the last, what the last block gives.
         frame: what stands around a sentence.
     """
-    device = next(model.parameters()).device
     found: list[list[NDArray[np.float64]]] = []
     for o in occurrences:
         spans = tokenizer.spans(o.text)
         inside = [k + len(frame.before) for k, (_, start, end) in enumerate(spans) if start < o.end and end > o.start]
         ids = [*frame.before, *(id for id, _, _ in spans), *frame.after]
-        states = _states(model, torch.tensor([ids], device=device))
-        found.append([state[0, inside].double().mean(0).cpu().numpy() for state in states])
+        found.append([x_TC[inside].double().mean(0).cpu().numpy() for x_TC in residual_stream(model, ids)])
     return [np.stack(layer) for layer in zip(*found, strict=True)]
-
-
-def _states(model: Any, ids_1T: Tensor) -> list[Tensor]:
-    """What goes into each block, and what ``hidden`` gives, (1, T, C) each."""
-    states: list[Tensor] = []
-    hooks = [block.register_forward_pre_hook(lambda _, given: states.append(given[0])) for block in model.blocks]
-    try:
-        states.append(model.hidden(ids_1T))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return states
 
 
 @torch.no_grad()

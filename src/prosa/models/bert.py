@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2018, arXiv 1810.04805): an encoder that reads both sides of every token, and its head that says
 what stood where a token was masked.
 
-    x = norm(embedding[ids] + position[0, 1, …] + type[types]);  x = block(x), n_layer times   (nn/block.py: PostNormBlock)
+    x = norm(embedding[ids] + position[0, 1, …] + type[types]); x = block(x), n_layer times (nn/block.py: PostNormBlock)
     masked:  logits = embedding · norm(gelu(W x)) + b        pooled:  tanh(P x[0])
 
 Positions are learned, the norms stand after the sums, GELU is exact. Of the original's two objectives this is the

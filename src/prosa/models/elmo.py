@@ -2,14 +2,15 @@
 the sentence it stands in.
 
     x = words read letter by letter (Kim et al. 2016, arXiv 1508.06615):
-        letters -> convolutions of several widths, the largest of each filter -> highway layers -> projection
+        letters -> convolutions of several widths, the largest of each filter -> highway layers -> projection -> norm
     →h_j = LSTM_j(→h_{j-1}) + →h_{j-1}        left to right;  ←h_j the same from right to left;  h_0 = x
     trained:  Σ_t log p(w_{t+1} | →h_L[t]) + log p(w_{t-1} | ←h_L[t]),  one softmax for both
     used:     ELMo_t = γ Σ_j s_j [→h_j[t]; ←h_j[t]],   s = softmax of one learnt number a layer, γ learnt
 
 Two LSTMs, each of one direction, never meet: what a word is foreseen from never holds the word itself. The state has
 the width of the output (the paper's is 8 times as wide and projected within the cell), the addition is at every layer
-but the first, and the softmax is over the commonest words, all others being one.
+but the first, and the softmax is over the commonest words, all others being one. The norm is ours: without it the word
+vectors grew to some 50 in 500 steps, the gates were saturated by the word alone, and no state knew its sentence.
 
 Letters are bytes of UTF-8, with marks for a word's beginning and end, so every word has a vector, known or not.
 Shapes: B rows, T words, L bytes of a word, C = d_model (of one direction), J layers of LSTM, V words foreseen.
@@ -33,6 +34,7 @@ from prosa.core.language import tr
 from prosa.models.folder import CONFIG, read_config, read_weights, write_folder
 from prosa.models.huggingface_weights import bad_weights
 from prosa.models.shape import check_sizes
+from prosa.nn.norm import LayerNorm
 from prosa.nn.recurrent import LSTMCell, read
 
 MODEL_TYPE, WORDS = "prosa-elmo", "words.json"
@@ -89,6 +91,7 @@ class WordEncoder(nn.Module):
         wide = sum(number for _, number in config.filters)
         self.highways = nn.ModuleList(Highway(wide) for _ in range(config.n_highway))
         self.project = nn.Linear(wide, config.d_model)
+        self.norm = LayerNorm(config.d_model)
 
     def forward(self, letters_NL: Tensor) -> Tensor:
         """(N, L) -> (N, C)."""
@@ -96,7 +99,7 @@ class WordEncoder(nn.Module):
         x_NW = torch.cat([F.relu(convolve(x_NDL).amax(-1)) for convolve in self.filters], dim=-1)
         for highway in self.highways:
             x_NW = highway(x_NW)
-        words_NC: Tensor = self.project(x_NW)
+        words_NC: Tensor = self.norm(self.project(x_NW))
         return words_NC
 
 

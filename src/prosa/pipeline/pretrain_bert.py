@@ -39,12 +39,12 @@ class MaskedTrainConfig(TrainConfig):
 
     batch_size: int = 32
     """Sequences a step, over the whole step (accumulated micro-batches and all processes included)."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """adamw, or muon for the hidden matrices with AdamW for the rest."""
-    lr: float = 1e-3
+    lr: float = 2e-3
     """AdamW's peak learning rate."""
-    embedding_lr: float = 0.0
+    embedding_lr: float = 5e-3
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
+    muon_lr: float = 0.005
+    """Muon's peak learning rate (only with optimizer muon)."""
     betas: tuple[float, float] = (0.9, 0.98)
     """AdamW's decay rates of the two moments."""
     weight_decay: float = 0.01
