@@ -143,7 +143,7 @@ def test_a_stopped_comparison_goes_on(table, tmp_path, monkeypatch) -> None:
     (tmp_path / "comparison" / "COMPLETE").unlink()
     with pytest.raises(UserError, match="was begun with other texts"):
         train_classifier((other,), resume="auto", **settings)
-    with pytest.raises(UserError, match="was begun with other settings: bag.min_texts"):
+    with pytest.raises(UserError, match=r"was begun with other settings: bag\.min_texts"):
         train_classifier((table,), resume="auto", **settings, bag=BagConfig(min_texts=3))
     more = settings | {"comparison": ComparisonConfig(methods=("naive-bayes",), folds=3, repeats=1)}
     calls.clear()

@@ -254,8 +254,8 @@ def _check_same_settings(folder: Path, asked: Comparison) -> None:
     if not path.is_file():
         return
     begun = from_mapping(Comparison, read_yaml(path), path.as_posix())
-    free = {"methods": asked.comparison.methods, "repeats": asked.comparison.repeats}
-    begun = replace(begun, data=asked.data, comparison=replace(begun.comparison, **free))
+    methods, repeats = asked.comparison.methods, asked.comparison.repeats
+    begun = replace(begun, data=asked.data, comparison=replace(begun.comparison, methods=methods, repeats=repeats))
     changed = differences(to_mapping(begun), to_mapping(asked))
     if changed:
         raise UserError(
