@@ -67,9 +67,7 @@ def batches_of(stream: TokenStream, seed: int) -> "Batches":
     return Batches(stream, context=CONTEXT, batch_size=BATCH, seed=seed)
 
 
-def train(
-    rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "TrainConfig"
-) -> "tuple[LanguageModel, dict[str, Any]]":
+def train(rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "TrainConfig") -> "tuple[LanguageModel, dict[str, Any]]":
     """Train a network in ``folder``, or go on where that was interrupted; the best weights, and figures.
 
     Raises:
@@ -117,11 +115,7 @@ def train(
         "precision": result.resolved.precision,
         "workers": result.resolved.workers,
         "curve": [
-            {
-                "flops": a_byte * line["step"] * batches.tokens_per_step,
-                "aside": line["aside"],
-                "held_out": line["held_out"],
-            }
+            {"flops": a_byte * line["step"] * batches.tokens_per_step, "aside": line["aside"], "held_out": line["held_out"]}
             for line in lines
         ],
     }

@@ -49,11 +49,7 @@ def make(out: Path, name: str, seed: int) -> dict[str, Any]:
         found = _counted(rung, data, config) if rung.kind == "counts" else _trained(rung, data, folder, seed, config)
         found["status"] = "done"
     except (UserError, MemoryError) as error:
-        found = {
-            "status": "not_made",
-            "why": getattr(error, "what", "") or "MemoryError",
-            "hint": getattr(error, "hint", ""),
-        }
+        found = {"status": "not_made", "why": getattr(error, "what", "") or "MemoryError", "hint": getattr(error, "hint", "")}
     found = {"rung": name, "seed": seed, **found}
     write_json(folder / RESULT, found)
     return found
@@ -127,7 +123,9 @@ def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: Lad
     memory = torch.cuda.max_memory_allocated() if on_gpu else _grown(before)
     with progress(tr("measuring", "medindo"), held.bytes, "bytes") as bar:
         nats = ladder_measure.of_network(model, held, bar.advance)
-    text = ladder_text.write(ladder_text.of_network(model), config.prompt, end_of_text=held.end_of_text, seed=0)
+    text = ladder_text.write(
+        ladder_text.of_network(model), config.prompt, end_of_text=held.end_of_text, seed=0
+    )
     save_language_model(model.cpu(), folder / "model", tokenizer=byte_tokenizer())
     _tidy(folder)
     return {**figures, "memory": memory, "nats": nats, "text": text}

@@ -152,9 +152,7 @@ def verdict(plain: Found) -> str | None:
         return None
     network, counts = rung_name(found["network"]), rung_name(found["counts"])
     by, interval = number(abs(found["bits_per_byte"]), 3), found["interval"]
-    between = (
-        "" if interval is None else f" ({tr('95% interval', 'intervalo de 95%')} {ends(sorted(map(abs, interval)))})"
-    )
+    between = "" if interval is None else f" ({tr('95% interval', 'intervalo de 95%')} {ends(sorted(map(abs, interval)))})"
     if interval is not None and interval[0] < 0 < interval[1]:
         return tr(
             f"No winner: {network} and {counts} cannot be told apart ({number(found['bits_per_byte'], 3)} bits per "
