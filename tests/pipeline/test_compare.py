@@ -13,6 +13,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import set_language
 from prosa.data.labelled import Labelled, folds
 from prosa.evaluate.classification import classification, macro_f1_interval
+from prosa.models.bag_of_words import BagConfig
 from prosa.pipeline.classify import ComparisonConfig, classify, train_classifier
 from prosa.pipeline.compare import _chosen
 from prosa.tokenizers.config import TokenizerConfig
@@ -142,6 +143,12 @@ def test_a_stopped_comparison_goes_on(table, tmp_path, monkeypatch) -> None:
     (tmp_path / "comparison" / "COMPLETE").unlink()
     with pytest.raises(UserError, match="was begun with other texts"):
         train_classifier((other,), resume="auto", **settings)
+    with pytest.raises(UserError, match=r"was begun with other settings: bag\.min_texts"):
+        train_classifier((table,), resume="auto", **settings, bag=BagConfig(min_texts=3))
+    more = settings | {"comparison": ComparisonConfig(methods=("naive-bayes",), folds=3, repeats=1)}
+    calls.clear()
+    train_classifier((table,), resume="auto", **more)  # fewer, all there
+    assert len(calls) <= 1
 
 
 def test_the_rule_takes_the_smallest_that_is_not_clearly_worse() -> None:

@@ -36,7 +36,8 @@ def text_outputs(network: Any, batch: "LabelledBatch") -> Tensor:
     Args:
         network: has ``hidden(ids, ends)`` and ``head`` as ``models.cnn.TextCNN``.
     """
-    outputs: Tensor = network.head(network.hidden(batch.inputs[:, 0], batch.ends[:, 0])).float()
+    longest = int(batch.ends.max()) + 1  # what pads all of them is not read
+    outputs: Tensor = network.head(network.hidden(batch.inputs[:, 0, :longest], batch.ends[:, 0])).float()
     return outputs
 
 

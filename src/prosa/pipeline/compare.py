@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prosa.core.config import write_yaml
+from prosa.core.config import from_mapping, read_yaml, to_mapping, write_yaml
 from prosa.core.errors import UserError
 from prosa.core.files import check_free, mark_complete, read_json, write_json, write_text
 from prosa.core.interval import paired_difference, wilson
@@ -33,6 +33,7 @@ from prosa.core.progress import progress, say, warn
 from prosa.data.labelled import Columns, Labelled, folds
 from prosa.evaluate.classification import classification, macro_f1_interval
 from prosa.pipeline.classify import FINE_TUNED, ROWS, Comparison, classes_of, read_texts, tell_texts, train_classifier
+from prosa.pipeline.differences import differences
 from prosa.pipeline.run import CLASSIFIER
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, claim_stage, is_done
 from prosa.pipeline.tuning import Tuned
@@ -69,6 +70,7 @@ def compare_classifiers(asked: Comparison, out: Path, resume: Resume, *, force: 
     if resume == "no":
         check_free(kept, force=force, inputs=asked.data)
     claim_stage(folder, resume, force=force, inputs=list(asked.data))
+    _check_same_settings(folder, asked)
     _check_same(folder, texts)
     write_text(folder / RESOLVED, write_yaml(asked))
     tell_texts(texts, problems.count, labels, len(texts))
@@ -244,6 +246,23 @@ def _chosen(rows: list[dict[str, Any]], said: dict[str, NDArray[np.int64]], trut
         row["behind_best"] = list(paired_difference(round(gained), round(lost), len(truth)))
     near = [row for row in good if row is best or row["behind_best"][0] <= 0]
     return {"rows": rows, "best": best["name"], "chosen": min(near, key=lambda row: row["bytes"])["name"]}
+
+
+def _check_same_settings(folder: Path, asked: Comparison) -> None:
+    """Refuse to go on with other settings than it was begun with, but for which methods and how often."""
+    path = folder / RESOLVED
+    if not path.is_file():
+        return
+    begun = from_mapping(Comparison, read_yaml(path), path.as_posix())
+    methods, repeats = asked.comparison.methods, asked.comparison.repeats
+    begun = replace(begun, data=asked.data, comparison=replace(begun.comparison, methods=methods, repeats=repeats))
+    changed = differences(to_mapping(begun), to_mapping(asked))
+    if changed:
+        raise UserError(
+            tr(f"{folder} was begun with other settings: ", f"{folder} foi começada com outra configuração: ")
+            + "; ".join(changed),
+            tr("Go on with the same, or begin anew with --force.", "Continue com o mesmo, ou recomece com --force."),
+        )
 
 
 def _check_same(folder: Path, texts: Sequence[Labelled]) -> None:
