@@ -32,7 +32,11 @@ def test_tsv_without_a_header_and_its_bad_lines(tmp_path) -> None:
 def test_columns_by_number_and_by_name(tmp_path) -> None:
     pairs, _ = read(tmp_path / "p.tsv", "one\tx\tum\ntwo\ty\tdois\n", PairColumns("3", "1"))
     assert pairs == [("um", "one"), ("dois", "two")]
-    for name, text in (("p.tsv", "en\tpt\none\tum\n"), ("p.csv", "en,pt\none,um\n"), ("p.jsonl", '{"en":"one","pt":"um"}')):
+    for name, text in (
+        ("p.tsv", "en\tpt\none\tum\n"),
+        ("p.csv", "en,pt\none,um\n"),
+        ("p.jsonl", '{"en":"one","pt":"um"}'),
+    ):
         assert read(tmp_path / name, text, PairColumns("pt", "en"))[0] == [("um", "one")]
     assert read(tmp_path / "q.tsv", "source\ttarget\num\tone\n")[0] == [("um", "one")]
     with pytest.raises(UserError, match="'fr'"):

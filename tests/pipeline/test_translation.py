@@ -1,4 +1,4 @@
-"""``prosa train-translation`` and ``prosa translate``: a tiny language is learnt, resumed exactly, read by the command."""
+"""``prosa train-translation`` and ``prosa translate``: a tiny language is learnt, resumed exactly, and translated."""
 
 import io
 import json
@@ -108,7 +108,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(table, tmp_path) -> None:
     assert again.figures == read_json(cut / "training.json")
     with pytest.raises(UserError, match="already exists"):
         trained("transformer", table, tmp_path / "cut", options=options)
-    with pytest.raises(UserError, match="was begun from model transformer, not from model rnn|with other settings"):
+    with pytest.raises(UserError, match=r"was begun from model transformer, not from model rnn|with other settings"):
         trained("rnn", table, tmp_path / "cut", options=options, resume="auto")
 
 
@@ -126,7 +126,7 @@ def test_the_command(learnt, tmp_path, capsys, monkeypatch) -> None:
     page = picture.read_text(encoding="utf-8")
     assert "<b>quer" not in page
     assert "default-src 'none'" in page
-    assert not any(f"{attribute}=\"http" in page.partition("<script>")[0] for attribute in ("src", "href"))
+    assert not any(f'{attribute}="http' in page.partition("<script>")[0] for attribute in ("src", "href"))
     assert main(["translate", run, "o gato", "--show", "steps"]) == 0
     assert "probability" in capsys.readouterr().out
 

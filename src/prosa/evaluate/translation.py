@@ -52,9 +52,7 @@ def check_installed() -> None:
         import sacrebleu  # noqa: F401
     except ImportError as error:
         raise UserError(
-            tr(
-                "measuring translations needs the package sacrebleu.", "medir traduções exige o pacote sacrebleu."
-            ),
+            tr("measuring translations needs the package sacrebleu.", "medir traduções exige o pacote sacrebleu."),
             "pip install 'prosa[eval]'",
         ) from error
 

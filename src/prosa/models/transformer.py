@@ -171,7 +171,8 @@ class Transformer(nn.Module):
             keys, _ = options["memory"]
             found.append(attention_weights(cross.queries(*given), keys, options["mask"], scale=cross.scale))
 
-        hooks = [block.cross.register_forward_pre_hook(note, with_kwargs=True) for block in self.decoder]  # type: ignore[union-attr, operator]
+        crosses: list[Any] = [block.cross for block in self.decoder]
+        hooks = [cross.register_forward_pre_hook(note, with_kwargs=True) for cross in crosses]
         try:
             self.hidden(inputs_BT, source_BS, lengths_B)
         finally:

@@ -211,4 +211,5 @@ class Attention(nn.Module):
         return attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0, self.scale)
 
     def _heads(self, x_BTN: Tensor) -> Tensor:
-        return x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        x_BHTD: Tensor = x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        return x_BHTD

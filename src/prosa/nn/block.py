@@ -1,9 +1,9 @@
 """Blocks: attention and feed-forward on a residual stream (B, T, C).
 
-    Block       the norms before the parts (Xiong et al. 2020), as in GPT-2 and everything after it:
-                x = x + attention(norm(x));  x = x + feedforward(norm(x))
-    PostBlock   the norms after the sums (Vaswani et al. 2017), as in the original Transformer and BERT:
-                x = norm(x + attention(x));  [x = norm(x + cross(x, memory));]  x = norm(x + feedforward(x))
+Block       the norms before the parts (Xiong et al. 2020), as in GPT-2 and everything after it:
+            x = x + attention(norm(x));  x = x + feedforward(norm(x))
+PostBlock   the norms after the sums (Vaswani et al. 2017), as in the original Transformer and BERT:
+            x = norm(x + attention(x));  [x = norm(x + cross(x, memory));]  x = norm(x + feedforward(x))
 """
 
 from torch import Tensor, nn

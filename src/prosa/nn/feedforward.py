@@ -16,9 +16,7 @@ from torch import Tensor, nn
 class MLP(nn.Module):
     """Two linear layers with biases and a GELU (or ReLU) between them."""
 
-    def __init__(
-        self, d_model: int, d_ff: int, activation: Literal["gelu-tanh", "gelu", "relu"] = "gelu-tanh"
-    ) -> None:
+    def __init__(self, d_model: int, d_ff: int, activation: Literal["gelu-tanh", "gelu", "relu"] = "gelu-tanh") -> None:
         super().__init__()
         self.activation = activation
         self.up = nn.Linear(d_model, d_ff)

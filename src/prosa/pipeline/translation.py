@@ -111,9 +111,7 @@ def train_translation(
     end = learnt.end_of_text
     if end is None:
         raise UserError(
-            tr(
-                "the tokenizer has no token that ends a text.", "o tokenizador não tem um token que termine um texto."
-            ),
+            tr("the tokenizer has no token that ends a text.", "o tokenizador não tem um token que termine um texto."),
             tr("Use --tokenizer.kind bpe.", "Use --tokenizer.kind bpe."),
         )
     torch.manual_seed(translation.seed)

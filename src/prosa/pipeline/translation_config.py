@@ -168,7 +168,10 @@ def with_minutes(config: TranslationConfig, minutes: float | None) -> Translatio
         return config
     if config.steps:
         raise UserError(
-            tr("--minutes and --translation.steps contradict each other.", "--minutes e --translation.steps se contradizem.")
+            tr(
+                "--minutes and --translation.steps contradict each other.",
+                "--minutes e --translation.steps se contradizem.",
+            )
         )
     if not minutes > 0:
         raise UserError(

@@ -46,7 +46,11 @@ def show_translator(result: Jsonable) -> None:
     show_figures(
         plain,
         (("data", "pairs"), tr("pairs learnt from", "pares aprendidos"), 0),
-        (("train", "loss"), tr("training loss (smoothed, nats per token)", "perda de treino (suavizada, nats/token)"), 3),
+        (
+            ("train", "loss"),
+            tr("training loss (smoothed, nats per token)", "perda de treino (suavizada, nats/token)"),
+            3,
+        ),
         (("validation", "loss"), tr("held out: loss (nats per token)", "reservado: perda (nats/token)"), 3),
     )
     console, found = new_console(), plain["held_out"]
