@@ -111,8 +111,8 @@ def run(
     arguments.pop("lang")
     wants_json = arguments.pop("json")
     chosen = {name: arguments.pop(name) for name in views}
-    arguments.pop("recipe", None)
-    arguments.pop("budget", None)
+    for name in {"recipe", "budget"} & extra.keys():
+        del arguments[name]
     result = function(**arguments, **({} if wants_json else fixed or {}))
     if not wants_json:
         show(result, **chosen)

@@ -1,11 +1,12 @@
-"""Attention (Vaswani et al. 2017) with grouped key-value heads (Ainslie et al. 2023) and QK-norm: causal self-attention
-unless told, and cross-attention, whose keys and values are made of another sequence.
+"""Attention (Vaswani et al. 2017) with grouped key-value heads (Ainslie et al. 2023) and QK-norm: self-attention, and
+cross-attention, whose keys and values are made of another sequence.
 
     weights = softmax(q k^T / sqrt(D)) over the keys a query may see;  output = weights v
 
 Masks. ``None`` is plain causality: the T queries are the last T of the S keys, and each sees itself and what is
-before it. Anything else (rows of different length in a cache, documents in a row, padding) is a boolean tensor
-(B or 1, 1, T or 1, S) that is True where the query may look; every query must see at least one key.
+before it; or, with ``causal=False`` (an encoder), everything. Anything else (rows of different length in a cache,
+documents in a row, padding) is a boolean tensor (B or 1, 1, T or 1, S) that is True where the query may look, and says
+all of it; every query must see at least one key.
 
 Shapes: B batch, T queries, S keys, C model width, H query heads, K key-value heads (H = K * G), D head width. Query
 head h uses key-value head h // G.
@@ -32,11 +33,14 @@ def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
-def document_mask(documents_BT: Tensor) -> Tensor:
-    """(B, 1, T, T) bool: causal, and within the same document only."""
+def document_mask(documents_BT: Tensor, *, causal: bool = True) -> Tensor:
+    """(B, 1, T, T) bool: within the same document only, and causal unless told.
+
+    Padding is a document of its own: what is not padding does not see it, and it sees something.
+    """
     same = documents_BT[:, None, :, None] == documents_BT[:, None, None, :]
     length = documents_BT.shape[1]
-    return same & causal_mask(length, length, documents_BT.device)
+    return same & causal_mask(length, length, documents_BT.device) if causal else same
 
 
 def branch_mask(branches_BT: Tensor) -> Tensor:
@@ -75,13 +79,16 @@ def attend(
     mask: Tensor | None = None,
     dropout: float = 0.0,
     scale: float | None = None,
+    *,
+    causal: bool = True,
 ) -> Tensor:
     """Attention's output (B, H, T, D), by whichever of two equal ways is faster here. For masks see the file's top."""
     queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
     scale = 1 / math.sqrt(q_BHTD.shape[3]) if scale is None else scale
+    causal = causal and mask is None and queries > 1
     if _plain_is_faster(q_BHTD, keys):
-        return _attend_plainly(q_BHTD, k_BKSD, v_BKSD, mask, dropout, scale)
-    if mask is None and 1 < queries < keys:
+        return _attend_plainly(q_BHTD, k_BKSD, v_BKSD, mask, dropout, scale, causal)
+    if causal and queries < keys:
         mask = causal_mask(queries, keys, q_BHTD.device)[None, None]
     return F.scaled_dot_product_attention(
         q_BHTD,
@@ -89,7 +96,7 @@ def attend(
         v_BKSD,
         attn_mask=mask,
         dropout_p=dropout,
-        is_causal=mask is None and queries > 1,
+        is_causal=causal and mask is None,
         scale=scale,
         enable_gqa=q_BHTD.shape[1] > k_BKSD.shape[1],
     )
@@ -102,22 +109,31 @@ def _plain_is_faster(q_BHTD: Tensor, keys: int) -> bool:
 
 
 def _attend_plainly(
-    q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None, dropout: float, scale: float
+    q_BHTD: Tensor,
+    k_BKSD: Tensor,
+    v_BKSD: Tensor,
+    mask: Tensor | None,
+    dropout: float,
+    scale: float,
+    causal: bool,
 ) -> Tensor:
-    """The formula. The queries of a group stand in one matrix, so that keys and values are not repeated."""
+    """The formula; ``causal`` only without a mask.
+
+    The queries of a group stand in one matrix, so that keys and values are not repeated.
+    """
     batch, kv_heads, keys, width = k_BKSD.shape
     groups, queries = q_BHTD.shape[1] // kv_heads, q_BHTD.shape[2]
     q_BKND = q_BHTD.reshape(batch, kv_heads, -1, width)  # N = G * T
     if mask is not None and groups > 1:
-        mask = mask.expand(-1, groups, -1, -1).flatten(1, 2)[:, None]  # (B, 1, N, S)
-    if mask is None and queries > 1 and groups == 1 and k_BKSD.dtype == q_BHTD.dtype:  # causal, in one pass
+        mask = mask.expand(-1, groups, queries, -1).flatten(1, 2)[:, None]  # (B, 1, N, S)
+    if causal and groups == 1 and k_BKSD.dtype == q_BHTD.dtype:  # causal, in one pass
         real = type(q_BHTD) is Tensor and not torch.compiler.is_compiling()  # what stands for a tensor is not kept
         make = _causal_bias if real else _make_causal_bias
         bias = make(queries, keys, q_BHTD.device, q_BHTD.dtype)
         scores = torch.baddbmm(bias, q_BKND.flatten(0, 1), k_BKSD.flatten(0, 1).mT, alpha=scale)
         weights = scores.softmax(dim=-1).view(batch, kv_heads, queries, keys)
     else:
-        if mask is None and queries > 1:
+        if causal:
             mask = causal_mask(queries, keys, q_BHTD.device).repeat(groups, 1)
         weights = attention_weights(q_BKND, k_BKSD, mask, scale=scale)
     weights = weights.to(v_BKSD.dtype)
@@ -151,15 +167,18 @@ class Attention(nn.Module):
         dropout: float,
         norm_weight: bool = True,
         sharpness: float = 1.0,
+        causal: bool = True,
     ) -> None:
         """The parts.
 
         Args:
             norm_weight: whether the norms of queries and keys have weights.
             sharpness: what the scores are multiplied by, beside 1 / sqrt(D).
+            causal: what a token sees without a mask: itself and what is before it, or (an encoder) everything.
         """
         super().__init__()
         self.head_dim = head_dim
+        self.causal = causal
         self.scale = sharpness / math.sqrt(head_dim)
         self.dropout = dropout
         self.q = nn.Linear(d_model, n_head * head_dim, bias=bias)
@@ -208,8 +227,24 @@ class Attention(nn.Module):
 
     def look(self, q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None) -> Tensor:
         """What the queries get, (B, H, T, D)."""
-        return attend(q_BHTD, k_BKSD, v_BKSD, mask, self.dropout if self.training else 0.0, self.scale)
+        dropout = self.dropout if self.training else 0.0
+        return attend(q_BHTD, k_BKSD, v_BKSD, mask, dropout, self.scale, causal=self.causal)
+
+    def weights(self, x_BTC: Tensor, by: Rotation | None = None, mask: Tensor | None = None) -> Tensor:
+        """How much each token looks at each: (B, T, C) -> (B, H, T, T), rows sum to 1; what ``forward`` weighs by.
+
+        The arguments are those of ``forward`` without a store; no dropout.
+        """
+        if mask is None and self.causal:
+            mask = causal_mask(x_BTC.shape[1], x_BTC.shape[1], x_BTC.device)
+        return self.shares(self.queries(x_BTC, by), self.keys_values(x_BTC, by)[0], mask)
+
+    def shares(self, q_BHTD: Tensor, k_BKSD: Tensor, mask: Tensor | None) -> Tensor:
+        """The weights of keys for queries, (B, H, T, S); a mask of None: everything is seen."""
+        k_BHSD = k_BKSD.repeat_interleave(q_BHTD.shape[1] // k_BKSD.shape[1], dim=1)
+        return attention_weights(q_BHTD, k_BHSD, mask, scale=self.scale)
 
     def _heads(self, x_BTN: Tensor) -> Tensor:
-        x_BHTD: Tensor = x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
-        return x_BHTD
+        """(B, T, heads * D) -> (B, heads, T, D)."""
+        heads: Tensor = x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
+        return heads

@@ -1,9 +1,10 @@
-"""Blocks: attention and feed-forward on a residual stream (B, T, C).
+"""A block of attention and feed-forward, in two orders.
 
-Block       the norms before the parts (Xiong et al. 2020), as in GPT-2 and everything after it:
-            x = x + attention(norm(x));  x = x + feedforward(norm(x))
-PostBlock   the norms after the sums (Vaswani et al. 2017), as in the original Transformer and BERT:
-            x = norm(x + attention(x));  [x = norm(x + cross(x, memory));]  x = norm(x + feedforward(x))
+Norms before the parts (Xiong et al. 2020), as GPT-2 and everything after it; or after them, as the first Transformer
+(Vaswani et al. 2017) and BERT:
+
+    Block:          x = x + attention(norm(x));  x = x + feedforward(norm(x))
+    PostNormBlock:  x = norm(x + attention(x));  [x = norm(x + cross(x, memory));]  x = norm(x + feedforward(x))
 """
 
 from torch import Tensor, nn
@@ -39,29 +40,24 @@ class Block(nn.Module):
         return out_BTC
 
 
-class PostBlock(nn.Module):
-    """Attention, attention to another sequence (in a decoder that has one), feed-forward; each added, then normed."""
+class PostNormBlock(Block):
+    """The same parts, each added to the stream (B, T, C), which is normed after it; in a decoder with a source, between
+    them attention to that: ``cross``, which comes with ``cross_norm``."""
 
     def __init__(
         self,
-        attention: Attention,
         attention_norm: nn.Module,
-        feedforward: nn.Module,
+        attention: Attention,
         feedforward_norm: nn.Module,
+        feedforward: nn.Module,
         dropout: float,
         *,
-        cross: Attention | None = None,
         cross_norm: nn.Module | None = None,
+        cross: Attention | None = None,
     ) -> None:
-        """The parts; ``cross`` and ``cross_norm`` come together."""
-        super().__init__()
-        self.attention = attention
-        self.attention_norm = attention_norm
-        self.cross = cross
+        super().__init__(attention_norm, attention, feedforward_norm, feedforward, dropout)
         self.cross_norm = cross_norm
-        self.feedforward = feedforward
-        self.feedforward_norm = feedforward_norm
-        self.dropout = nn.Dropout(dropout)
+        self.cross = cross
 
     def forward(
         self,

@@ -1,35 +1,39 @@
 """The feed-forward half of a block, the same for every token: (B, T, C) -> (B, T, C).
 
-MLP (GPT-2):               down(gelu(up(x))), GELU by its tanh approximation (Hendrycks & Gimpel 2016); or exactly
-                           (BERT), or with max(0, x) in its place (the original Transformer)
+MLP (GPT-2):               down(gelu(up(x))), GELU by its tanh approximation (Hendrycks & Gimpel 2016)
+MLP (BERT; Transformer):   the same with exact GELU, x Φ(x); with ReLU, max(0, x)
 SwiGLU (Shazeer 2020):     down(silu(gate(x)) * up(x))
 ReLU² (So et al. 2021):    down(max(0, up(x))²)
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Activation = Literal["gelu-tanh", "gelu", "relu"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "gelu-tanh": partial(F.gelu, approximate="tanh"),
+    "gelu": F.gelu,
+    "relu": F.relu,
+}
+
 
 class MLP(nn.Module):
-    """Two linear layers with biases and a GELU (or ReLU) between them."""
+    """Two linear layers with biases and a GELU between them, or what else is asked for."""
 
-    def __init__(self, d_model: int, d_ff: int, activation: Literal["gelu-tanh", "gelu", "relu"] = "gelu-tanh") -> None:
+    def __init__(self, d_model: int, d_ff: int, activation: Activation = "gelu-tanh") -> None:
         super().__init__()
-        self.activation = activation
         self.up = nn.Linear(d_model, d_ff)
         self.down = nn.Linear(d_ff, d_model)
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        h = self.up(x)
-        if self.activation == "relu":
-            h = F.relu(h)
-        else:
-            h = F.gelu(h, approximate="tanh" if self.activation == "gelu-tanh" else "none")
-        y: Tensor = self.down(h)
+        y: Tensor = self.down(ACTIVATIONS[self.activation](self.up(x)))
         return y
 
 

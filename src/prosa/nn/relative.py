@@ -34,19 +34,22 @@ class RelativeAttention(Attention):
     def look(self, q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None) -> Tensor:
         """What the queries get, (B, H, T, D)."""
         queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
-        if mask is None and queries > 1:
+        if mask is None and queries > 1 and self.causal:
             mask = causal_mask(queries, keys, q_BHTD.device)
+        weights = self.shares(q_BHTD, k_BKSD, mask).to(v_BKSD.dtype)
+        if self.training and self.dropout > 0:
+            weights = F.dropout(weights, self.dropout)
+        return weights @ v_BKSD
+
+    def shares(self, q_BHTD: Tensor, k_BKSD: Tensor, mask: Tensor | None) -> Tensor:
+        """See ``Attention.shares``."""
+        queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
         distances_N = torch.arange(keys - 1, -queries, -1, device=q_BHTD.device)
         r_ND = self.distance(sinusoidal(distances_N, self.distance.in_features).to(q_BHTD.dtype))
         r_HND = r_ND.unflatten(-1, (-1, self.head_dim)).transpose(0, 1)
         by_distance_BHTN = (q_BHTD + self.distance_bias[:, None]) @ r_HND.transpose(-2, -1)
         bias_BHTS = shifted(by_distance_BHTN, keys)
-        weights = attention_weights(
-            q_BHTD + self.content_bias[:, None], k_BKSD, mask, scale=self.scale, bias=bias_BHTS
-        ).to(v_BKSD.dtype)
-        if self.training and self.dropout > 0:
-            weights = F.dropout(weights, self.dropout)
-        return weights @ v_BKSD
+        return attention_weights(q_BHTD + self.content_bias[:, None], k_BKSD, mask, scale=self.scale, bias=bias_BHTS)
 
 
 def shifted(by_distance: Tensor, keys: int) -> Tensor:

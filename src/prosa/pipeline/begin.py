@@ -27,7 +27,7 @@ def begin(out: Path, recipe: Recipe, resume: Resume, force: bool) -> None:
     Raises:
         UserError: nothing to read, the folder is taken, nothing to resume, another recipe, or changed files.
     """
-    inputs = _inputs(recipe.paths, out)
+    inputs = inputs_of(recipe.paths, out)
     check_wishes(resume, force)
     there = (out / RECIPE).is_file()
     if resume == "must" and not there:
@@ -44,7 +44,7 @@ def begin(out: Path, recipe: Recipe, resume: Resume, force: bool) -> None:
     write_text(out / RECIPE, write_yaml(recipe))
 
 
-def _inputs(paths: tuple[Path, ...], out: Path) -> dict[str, Any]:
+def inputs_of(paths: tuple[Path, ...], out: Path) -> dict[str, Any]:
     """Size and time of every file that will be read, by path."""
     found = {}
     for file in find_files(paths, Problems(), skip=out):

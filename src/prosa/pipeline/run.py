@@ -8,6 +8,7 @@ from prosa.core.files import is_complete
 from prosa.core.language import tr
 
 if TYPE_CHECKING:
+    from prosa.models.bert import Bert
     from prosa.models.gpt import GPT
     from prosa.models.language_model import LanguageModel
     from prosa.tokenizers.protocol import Tokenizer
@@ -16,7 +17,9 @@ ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 CLASSIFIER = "classifier"
 TRANSLATION = "translation"
+VECTORS = "vectors"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
+BERT = "bert"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
@@ -32,8 +35,8 @@ def model_folder(spec: str) -> Path:
     path, stage = Path(spec), ""
     if not path.exists() and ":" in spec:
         head, _, tail = spec.rpartition(":")
-        if tail not in MODEL_STAGES and Path(head).is_dir():
-            raise unknown(tr("stage", "etapa"), tail, MODEL_STAGES)
+        if tail not in (*MODEL_STAGES, BERT) and Path(head).is_dir():
+            raise unknown(tr("stage", "etapa"), tail, (*MODEL_STAGES, BERT))
         path, stage = Path(head), tail
     if not path.is_dir():
         raise UserError(
@@ -57,7 +60,7 @@ def model_folder(spec: str) -> Path:
                 "Dê o modelo em que ele foi incorporado, a pasta acima dele.",
             ),
         )
-    for name in MODEL_STAGES:
+    for name in (*MODEL_STAGES, BERT):
         if is_complete(path / name):
             return path / name
     raise UserError(
@@ -107,3 +110,23 @@ def _tokenizer(folder: Path, vocab_size: int) -> "Tokenizer":
     tokenizer = load(folder)
     check_tokenizer(folder, tokenizer, vocab_size)
     return tokenizer
+
+
+def is_bert_folder(folder: Path) -> bool:
+    """Whether a model folder holds BERT."""
+    from prosa.models.folder import read_config
+    from prosa.models.huggingface_bert import is_bert
+
+    return is_bert(read_config(folder))
+
+
+def load_bert(folder: Path) -> "tuple[Bert, Tokenizer]":
+    """The encoder of a model folder, and its tokenizer.
+
+    Raises:
+        UserError: something is missing, damaged, or the tokenizer does not belong to the model.
+    """
+    from prosa.models.huggingface_bert import load_bert as load_encoder
+
+    encoder = load_encoder(folder)
+    return encoder, _tokenizer(folder, encoder.config.vocab_size)

@@ -6,7 +6,7 @@ So that no text of a document, of a model or of a user can become markup: only `
 import html
 from typing import TypeAlias
 
-_VOID = frozenset({"meta", "br", "hr"})
+_VOID = frozenset({"meta", "br", "hr", "input"})
 # HTML cannot hold control characters, and UTF-8 cannot hold half a surrogate pair: show their pictures instead.
 CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 CONTROLS |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)

@@ -69,7 +69,8 @@ def plot(key: str, figure: go.Figure, alternative: str, figures: Figures) -> Htm
     name = f"{language()}_plot_{key}"
     figures[name] = figure
     height = f"min-height:{figure.layout.height}px"
-    place = tag("div", class_="plot", id=name, role="img", aria_label=alternative, style=height)
+    role = "group" if (figure.layout.meta or {}).get("zoom") else "img"  # what has buttons is no picture
+    place = tag("div", class_="plot", id=name, role=role, aria_label=alternative, style=height)
     return tag("figure", place, tag("figcaption", alternative))
 
 

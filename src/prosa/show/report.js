@@ -14,7 +14,8 @@
       return found ? style.getPropertyValue(found[1]).trim() : value;
     }
     if (Array.isArray(value)) {
-      return typeof value[0] === "number" ? value : value.map((item) => coloured(item, style));
+      const numbers = typeof value[0] === "number" && typeof value.at(-1) !== "string"; // a colour stop is [0, "var(--x)"]
+      return numbers ? value : value.map((item) => coloured(item, style));
     }
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, style)]));
@@ -25,15 +26,19 @@
   function draw() {
     const style = getComputedStyle(root);
     for (const place of document.querySelectorAll(`main[lang="${root.dataset.lang}"] .plot`)) {
-      const { data, layout } = coloured(figures[place.id], style);
+      const change = (window.changes || {})[place.id.split("_plot_")[1]]; // another script's choice of what is shown
+      const { data, layout } = coloured(change ? change(figures[place.id]) : figures[place.id], style);
       layout.dragmode = touch ? false : "zoom"; // on a phone a finger scrolls the page
       if (narrow.matches) {
         layout.font.size = 11;
         for (const note of layout.annotations || []) note.font.size = 10.5;
         if (layout.margin.r > 100) layout.margin.r = 88;
       }
-      Plotly.react(place, data, layout, { responsive: true, displayModeBar: false });
+      const zoom = layout.meta && layout.meta.zoom; // buttons, since on a phone a finger scrolls
+      const bar = { displayModeBar: true, displaylogo: false, modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d"]] };
+      Plotly.react(place, data, layout, { responsive: true, ...(zoom ? bar : { displayModeBar: false }) });
     }
+    dispatchEvent(new Event("drawn"));
   }
 
   function speak(lang) {
@@ -57,6 +62,7 @@
   }
   dark.addEventListener("change", draw);
   narrow.addEventListener("change", draw);
+  addEventListener("redraw", draw);
   addEventListener("beforeprint", () => { root.classList.add("printing"); draw(); });
   addEventListener("afterprint", () => { root.classList.remove("printing"); draw(); });
   draw();

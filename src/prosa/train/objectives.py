@@ -1,14 +1,19 @@
-"""What the loop minimises: a batch in, the sum of its losses out. Pretraining is ``NextToken``, translation
-``Translation``."""
+"""What the loop minimises: a batch in, the sum of its losses out.
+
+Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens are masked; of ELMo ``BothDirections``;
+translation is ``Translation``.
+"""
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch
 from prosa.data.pair_batches import PairBatch
+from prosa.data.word_batches import WordBatch
 from prosa.train.loss import chunk_tokens, chunked_cross_entropy
 
 
@@ -84,4 +89,18 @@ class Translation:
         chunk = chunk_tokens(self.loss_chunk, model.config.vocab_size, hidden_NC.device)
         targets_N, parameters = batch.targets[there_BT], list(model.parameters())
         total = chunked_cross_entropy(model.head, parameters, hidden_NC, targets_N, chunk, self.label_smoothing)
+        return total, len(targets_N), {}
+
+
+class BothDirections:
+    """Cross-entropy, in nats, of each word foreseen from those before it and again from those after it (ELMo)."""
+
+    def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
+        """See ``Objective``; ``model`` as ``models.elmo.Elmo``; the batch is a ``WordBatch`` of two words or more."""
+        assert isinstance(batch, WordBatch)
+        left_BTC, right_BTC = model.directions(batch.letters)
+        hidden_NC = torch.cat((left_BTC[:, :-1], right_BTC[:, 1:])).flatten(0, 1)
+        targets_N = torch.cat((batch.targets[:, 1:], batch.targets[:, :-1])).flatten()
+        chunk = chunk_tokens(0, model.config.vocab_size, hidden_NC.device)
+        total = chunked_cross_entropy(model.head, list(model.parameters()), hidden_NC, targets_N, chunk)
         return total, len(targets_N), {}

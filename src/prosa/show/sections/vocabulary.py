@@ -75,11 +75,12 @@ def _sentences(found: Vocabulary) -> Html | None:
             ),
             class_="note",
         ),
-        *(_pieces(sentence) for sentence in found.sentences),
+        *(coloured(sentence) for sentence in found.sentences),
     )
 
 
-def _pieces(sentence: list[Cut]) -> Html:
+def coloured(sentence: list[Cut]) -> Html:
+    """A text in pieces, a colour each, with their ids where one points at them."""
     spans, n = [], 0
     for cut in sentence:
         if not cut.ids:
