@@ -143,7 +143,7 @@ def test_a_png(learnt, tmp_path) -> None:
         (("",), {}, "a sentence is empty"),
         ((" \t",), {}, "a sentence is empty"),
         (("gato " * 40,), {}, r"a sentence of \d+ tokens does not fit the model, which reads 23"),
-        (("o gato",), {"beam": 0}, "beam is 0 and must be at least 1"),
+        (("o gato",), {"beam": 0}, "beam is 0 and must be from 1 to 1000"),
         (("o gato",), {"out": Path("x.jpg")}, "a picture is .html or .png"),
         ((), {}, "no sentence given"),
     ],
