@@ -85,6 +85,7 @@ def test_sentences_together_are_as_alone(make) -> None:
         assert [h.ids for h in found] == [h.ids for h in alone]
         assert [h.score for h in found] == pytest.approx([h.score for h in alone], abs=1e-4)
         assert all(len(h.ids) + h.ended <= limit for h in found)
+        assert 1 <= len(found) <= 3
 
 
 @BOTH

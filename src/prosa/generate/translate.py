@@ -87,7 +87,8 @@ class Translator:
         if not 1 <= beam <= WIDEST or not -10 <= alpha <= 10:
             raise UserError(
                 tr(
-                    f"beam is {beam} and must be from 1 to {WIDEST}; length-penalty is {alpha:g} and must be from -10 to 10.",
+                    f"beam is {beam} and must be from 1 to {WIDEST}; length-penalty is {alpha:g} and must be from -10 "
+                    "to 10.",
                     f"beam é {beam} e deve ser de 1 a {WIDEST}; length-penalty é {alpha:g} e deve ser de -10 a 10.",
                 )
             )
