@@ -102,6 +102,14 @@ def test_the_length_penalty_of_gnmt() -> None:
     assert length_penalty(25, 0.0) == 1.0
 
 
+def test_what_ends_leaves_the_beam_narrower() -> None:
+    """With a penalty that favours long texts nothing stops a search but that all have ended: as many as it is wide."""
+    for seed in range(6):
+        for found in beam_search(transformer(seed=seed), SOURCES, beam=3, alpha=9.0, max_tokens=10):
+            assert len(found) == 3
+            assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+
+
 def test_a_penalty_makes_texts_longer() -> None:
     lengths = []
     for alpha in (0.0, 3.0):

@@ -1,4 +1,4 @@
-"""``prosa train-translation`` and ``prosa translate``: a tiny language is learnt, resumed exactly, read by the command."""
+"""``prosa train-translation`` and ``prosa translate``: a tiny language is learnt, resumed exactly, and translated."""
 
 import io
 import json
@@ -108,7 +108,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(table, tmp_path) -> None:
     assert again.figures == read_json(cut / "training.json")
     with pytest.raises(UserError, match="already exists"):
         trained("transformer", table, tmp_path / "cut", options=options)
-    with pytest.raises(UserError, match="was begun from model transformer, not from model rnn|with other settings"):
+    with pytest.raises(UserError, match=r"was begun from model transformer, not from model rnn|with other settings"):
         trained("rnn", table, tmp_path / "cut", options=options, resume="auto")
 
 
@@ -126,7 +126,7 @@ def test_the_command(learnt, tmp_path, capsys, monkeypatch) -> None:
     page = picture.read_text(encoding="utf-8")
     assert "<b>quer" not in page
     assert "default-src 'none'" in page
-    assert not any(f"{attribute}=\"http" in page.partition("<script>")[0] for attribute in ("src", "href"))
+    assert not any(f'{attribute}="http' in page.partition("<script>")[0] for attribute in ("src", "href"))
     assert main(["translate", run, "o gato", "--show", "steps"]) == 0
     assert "probability" in capsys.readouterr().out
 
@@ -143,7 +143,7 @@ def test_a_png(learnt, tmp_path) -> None:
         (("",), {}, "a sentence is empty"),
         ((" \t",), {}, "a sentence is empty"),
         (("gato " * 40,), {}, r"a sentence of \d+ tokens does not fit the model, which reads 23"),
-        (("o gato",), {"beam": 0}, "beam is 0 and must be at least 1"),
+        (("o gato",), {"beam": 0}, "beam is 0 and must be from 1 to 1000"),
         (("o gato",), {"out": Path("x.jpg")}, "a picture is .html or .png"),
         ((), {}, "no sentence given"),
     ],

@@ -4,9 +4,10 @@
     inputs    end y1 … ym                      what the decoder reads
     targets   y1 … ym end                      what it predicts, IGNORE behind it
 
-The pairs of ``POOL`` steps are drawn together (``permutation.drawn``: in each epoch every pair once), sorted by length (the target's first),
-cut into batches, and the batches take an order of their own. So a batch is a function of (seed, step), computed from
-nothing before it. The longest of all come first, once: a step 0 that fits the memory tells that all will.
+The pairs of ``POOL`` steps are drawn together (``permutation.drawn``: in each epoch every pair once), sorted by length
+(the target's first), cut into batches, and the batches take an order of their own. So a batch is a function of (seed,
+step), computed from nothing before it. The longest batch of the first pool comes first: where it fits the memory,
+others will.
 
 Shapes: B pairs, S tokens of the longest source, T of the longest target.
 """

@@ -132,7 +132,7 @@ def _of_table(path: Path, problems: Problems, columns: PairColumns) -> Iterator[
     numbers = [_number(name) for name in (columns.source, columns.target)]
     if path.suffix.lower() == ".tsv" and source is None and target is None and None not in numbers:
         first = [number if number else n for n, number in enumerate(numbers, start=1)]
-        source, target = first[0] - 1, first[1] - 1  # type: ignore[operator]
+        source, target = first[0] - 1, first[1] - 1
     else:
         rows = rows[1:]
         for place, name, option in ((source, columns.source, "source"), (target, columns.target, "target")):

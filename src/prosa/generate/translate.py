@@ -23,6 +23,7 @@ from prosa.models.encoder_decoder import EncoderDecoder
 from prosa.tokenizers.protocol import Tokenizer
 
 ROWS = 128  # texts written at a time: sentences times beam
+WIDEST = 1000  # beam
 LONGER, MORE = 2, 10  # a translation may have LONGER times the source's tokens, and MORE
 
 
@@ -83,11 +84,12 @@ class Translator:
             UserError: a text in which there is nothing, one longer than the model's context, a lone surrogate, or a
                 beam or penalty that cannot be.
         """
-        if beam < 1 or not -10 <= alpha <= 10:
+        if not 1 <= beam <= WIDEST or not -10 <= alpha <= 10:
             raise UserError(
                 tr(
-                    f"beam is {beam} and must be at least 1; length-penalty is {alpha:g} and must be from -10 to 10.",
-                    f"beam é {beam} e deve ser pelo menos 1; length-penalty é {alpha:g} e deve ser de -10 a 10.",
+                    f"beam is {beam} and must be from 1 to {WIDEST}; length-penalty is {alpha:g} and must be from -10 "
+                    "to 10.",
+                    f"beam é {beam} e deve ser de 1 a {WIDEST}; length-penalty é {alpha:g} e deve ser de -10 a 10.",
                 )
             )
         given = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts]

@@ -1,14 +1,14 @@
 """The original Transformer (Vaswani et al. 2017, "Attention is all you need", arXiv 1706.03762): an encoder reads the
 source, all of it at once, and a decoder that looks at what it made of it writes the target from left to right.
 
-    x = dropout(sqrt(C) embedding[source] + PE)          x = block(x), n_encoder times          (nn/block.py: PostNormBlock)
+    x = dropout(sqrt(C) embedding[source] + PE)          x = block(x), n_encoder times
     y = dropout(sqrt(C) embedding[target] + PE)          y = block(y, memory=x), n_decoder times
     logits = embedding · y
 
-Norms stand after the sums, every projection has a bias but the head, which is the embedding, shared by source and
-target (3.4); there is no norm after the last block. So base has 44,138,496 parameters, 63,082,496 with 37,000
-embeddings, big 214,245,376. With ``positions`` relative nothing is added to the embeddings, and the blocks' own
-attention knows distances (nn/relative.py).
+The blocks are those of nn/block.py. Norms stand after the sums, every projection has a bias but the head, which is the
+embedding, shared by source and target (3.4); there is no norm after the last block. So base has 44,138,496 parameters,
+63,082,496 with 37,000 embeddings, big 214,245,376. With ``positions`` relative nothing is added to the embeddings, and
+the blocks' own attention knows distances (nn/relative.py).
 
 Shapes: B sentences, S source tokens, T target tokens, C = d_model, V = vocab_size, H heads, L decoder blocks. Sources
 stand at the left of their rows; what is after a row's length is seen by nothing.
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.nn.attention import Attention, KeysValues, attention_weights, padding_mask
+from prosa.nn.attention import Attention, KeysValues, padding_mask
 from prosa.nn.block import PostNormBlock
 from prosa.nn.cache import KVCache
 from prosa.nn.feedforward import MLP
@@ -169,9 +169,10 @@ class Transformer(nn.Module):
 
         def note(cross: Any, given: tuple[Tensor], options: dict[str, Any]) -> None:
             keys, _ = options["memory"]
-            found.append(attention_weights(cross.queries(*given), keys, options["mask"], scale=cross.scale))
+            found.append(cross.shares(cross.queries(*given), keys, options["mask"]))
 
-        hooks = [block.cross.register_forward_pre_hook(note, with_kwargs=True) for block in self.decoder]  # type: ignore[union-attr, operator]
+        crosses: list[Any] = [block.cross for block in self.decoder]
+        hooks = [cross.register_forward_pre_hook(note, with_kwargs=True) for cross in crosses]
         try:
             self.hidden(inputs_BT, source_BS, lengths_B)
         finally:

@@ -54,11 +54,12 @@ def load_translator(folder: Path) -> Transformer | Seq2Seq:
     config: Any = from_mapping(shape, mapping, str(folder / CONFIG))
     config.check()
     with torch.device("meta"):
-        model = made(config)
+        model: Transformer | Seq2Seq = made(config)
     weights, where = read_weights(folder)
     _check(model.state_dict(), weights, where)
     model.load_state_dict(weights, assign=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _check(expected: Mapping[str, Any], found: Mapping[str, Any], where: str) -> None:

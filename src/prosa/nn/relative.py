@@ -34,7 +34,7 @@ class RelativeAttention(Attention):
     def look(self, q_BHTD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, mask: Tensor | None) -> Tensor:
         """What the queries get, (B, H, T, D)."""
         queries, keys = q_BHTD.shape[2], k_BKSD.shape[2]
-        if mask is None and queries > 1:
+        if mask is None and queries > 1 and self.causal:
             mask = causal_mask(queries, keys, q_BHTD.device)
         weights = self.shares(q_BHTD, k_BKSD, mask).to(v_BKSD.dtype)
         if self.training and self.dropout > 0:

@@ -133,7 +133,7 @@ def _explained() -> str:
     return tr(
         "Each row is a word that was written, and shows how much its prediction looked at each word of the source: the "
         "row sums to 1. Attention is not an explanation: a weight says what was read, not what was made of it.",
-        "Cada linha é uma palavra escrita, e mostra quanto a previsão dela olhou cada palavra da fonte: a linha soma 1. "
+        "Cada linha é uma palavra escrita: quanto a previsão dela olhou cada palavra da fonte; a linha soma 1. "
         "Atenção não é explicação: um peso diz o que foi lido, não o que se fez com isso.",
     )
 

@@ -33,4 +33,4 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
 
 def noam_peak(d_model: int, warmup_steps: int) -> float:
     """The highest learning rate of the original Transformer: (d W)^-0.5."""
-    return (d_model * warmup_steps) ** -0.5
+    return 1 / math.sqrt(d_model * warmup_steps)
