@@ -20,7 +20,7 @@ from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.differences import differences
 from prosa.pipeline.ladder_config import LadderConfig
 from prosa.pipeline.ladder_result import Ladder, gather
-from prosa.pipeline.ladder_rung import INTERRUPTED, RESULT, folder_of
+from prosa.pipeline.ladder_rung import INTERRUPTED, RESULT, SIZED, folder_of
 from prosa.pipeline.ladder_rungs import CONTEXT, RUNGS, chosen
 from prosa.pipeline.run import CORPUS, TOKENS
 from prosa.pipeline.stage import RESOLVED, Resume, check_wishes
@@ -172,6 +172,8 @@ def _climb(out: Path, config: LadderConfig) -> None:
         which = tr(f", seed {seed}", f", semente {seed}") if _has_seeds(name) else ""
         say(f"\n[{number(n)}/{number(len(todo))}] {name}{which}")
         code = _run(out, name, seed)
+        if code == SIZED:
+            code = _run(out, name, seed)
         if code == INTERRUPTED:
             raise KeyboardInterrupt(
                 tr(

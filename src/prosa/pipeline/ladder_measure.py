@@ -69,9 +69,7 @@ def of_network(model: Any, held: HeldOut, advance: Callable[[int], None] = lambd
 
     def predicted() -> Iterator[Floats]:
         stride = max(1, model.config.context // 2)
-        for nats in token_losses(
-            model, held.documents, end_of_text=held.end_of_text, stride=stride, batch=AT_ONCE
-        ):
+        for nats in token_losses(model, held.documents, end_of_text=held.end_of_text, stride=stride, batch=AT_ONCE):
             advance(len(nats))
             yield nats
 

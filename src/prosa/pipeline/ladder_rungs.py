@@ -68,7 +68,13 @@ def _networks() -> list[Rung]:
     recurrent = tuple({"n_layer": 1, "d_model": width} for width in _RECURRENT)
     decoders = tuple({"n_layer": n, "d_model": width, "n_head": max(2, width // 64)} for n, width in _DECODERS)
     return [
-        Rung("feed-forward", "network", "Bengio et al. 2003", shapes=feed_forward, train={"lr": 1e-2, "embedding_lr": 1e-2}),
+        Rung(
+            "feed-forward",
+            "network",
+            "Bengio et al. 2003",
+            shapes=feed_forward,
+            train={"lr": 1e-2, "embedding_lr": 1e-2},
+        ),
         Rung("rnn", "network", "Elman 1990; Mikolov et al. 2010", shapes=recurrent, train=_FLOAT32),
         Rung("lstm", "network", "Hochreiter & Schmidhuber 1997", shapes=recurrent, train=_FLOAT32),
         Rung("gru", "network", "Cho et al. 2014", shapes=recurrent, train=_FLOAT32),

@@ -62,7 +62,10 @@ def choose_size(rung: Rung, batches: "Batches", text_bytes: int, vocab_size: int
                 f"o orçamento é pequeno demais: em {duration(seconds)} o menor tamanho faz {number(found.steps)} "
                 f"passos de {BATCH} janelas; são precisos pelo menos {LEAST_STEPS}.",
             ),
-            tr("Give a larger --budget, fewer --rungs or fewer --seeds.", "Dê um --budget maior, menos --rungs ou menos --seeds."),
+            tr(
+                "Give a larger --budget, fewer --rungs or fewer --seeds.",
+                "Dê um --budget maior, menos --rungs ou menos --seeds.",
+            ),
         )
     return found
 
@@ -79,9 +82,7 @@ def _last(fits: Callable[[int], bool], count: int) -> int:
     return low
 
 
-def _measured(
-    rung: Rung, shape: Mapping[str, Any], batches: "Batches", vocab_size: int, config: "TrainConfig"
-) -> Size:
+def _measured(rung: Rung, shape: Mapping[str, Any], batches: "Batches", vocab_size: int, config: "TrainConfig") -> Size:
     import torch
 
     from prosa.core.device import choose_device

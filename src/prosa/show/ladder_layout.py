@@ -57,7 +57,9 @@ def family_name(key: str) -> str:
         "feed-forward": "feed-forward",
         "recurrent": tr("recurrent", "recorrente"),
         "attention": tr("attention", "atenção"),
-        "masked": tr("masked (a pseudo-likelihood: not comparable)", "mascarado (pseudoverossimilhança: não comparável)"),
+        "masked": tr(
+            "masked (a pseudo-likelihood: not comparable)", "mascarado (pseudoverossimilhança: não comparável)"
+        ),
     }[key]
 
 
@@ -131,14 +133,11 @@ def alternative(plain: Found, drawn: Layout) -> str:
     """The picture in words."""
     best = min(drawn.points, key=lambda point: point.y)
     outside = tr(" Without a place on the axis: ", " Sem lugar no eixo: ") + "; ".join(drawn.outside) + "."
-    return (
-        tr(
-            f"Bits per byte (lower is better) of {len(drawn.points)} models by the operations spent on learning; the "
-            f"lowest is {best.label}. Bars are 95% intervals over held-out documents, lines the first seed during "
-            "training.",
-            f"Bits por byte (menos é melhor) de {len(drawn.points)} modelos pelas operações gastas para aprender; o "
-            f"menor é {best.label}. Barras são intervalos de 95% sobre documentos reservados, linhas a primeira "
-            "semente durante o treino.",
-        )
-        + (outside if drawn.outside else "")
-    )
+    return tr(
+        f"Bits per byte (lower is better) of {len(drawn.points)} models by the operations spent on learning; the "
+        f"lowest is {best.label}. Bars are 95% intervals over held-out documents, lines the first seed during "
+        "training.",
+        f"Bits por byte (menos é melhor) de {len(drawn.points)} modelos pelas operações gastas para aprender; o "
+        f"menor é {best.label}. Barras são intervalos de 95% sobre documentos reservados, linhas a primeira "
+        "semente durante o treino.",
+    ) + (outside if drawn.outside else "")
