@@ -149,7 +149,7 @@ def test_resuming_keeps_what_is_finished(story: Path, tmp_path: Path, here: Any)
 
     here.setattr(module, "_run", stopping)
     try:
-        with pytest.raises(KeyboardInterrupt, match="1 of 3 are done. Go on with --resume auto"):
+        with pytest.raises(KeyboardInterrupt, match=r"1 of 3 are done\. Go on with --resume auto"):
             ladder((story,), **given)
         before = (out / "rungs" / "kn2" / "counted" / "result.json").stat().st_mtime_ns
         found = ladder((story,), resume="auto", **given)
@@ -208,7 +208,8 @@ def test_the_command_runs_rungs_in_their_own_processes(story: Path, tmp_path: Pa
     assert "nada é treinado" in told.err
     assert (out / COMPLETE).is_file()
     page = (out / "ladder.html").read_text()
-    assert "2-gram (KN)" in page and "2-grama (KN)" in page  # both languages
+    assert "2-gram (KN)" in page
+    assert "2-grama (KN)" in page  # both languages
     assert (out / "ladder.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -280,7 +281,8 @@ def test_text_that_is_set_aside_is_not_trained_on() -> None:
     kept, apart = ours.tokens(0, len(ours)), aside.tokens(0, len(aside))
     assert sorted([*kept, *apart]) == list(range(250_000))
     assert len(apart) == pytest.approx(12_500, abs=2)
-    assert apart[0] > 110_000 and apart[-1] == 249_999  # of two pieces, the ends
+    assert apart[0] > 110_000  # of two pieces, the ends
+    assert apart[-1] == 249_999
     assert len(set_aside(TokenStream.of_array(np.arange(18_500, dtype=np.uint32)))[1]) == 1850
 
 

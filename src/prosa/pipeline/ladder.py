@@ -145,13 +145,13 @@ def _prepare(out: Path, config: LadderConfig) -> LadderConfig:
 
 def _check_size(folder: Path) -> None:
     found = read_json(folder / "report.json")
-    have = found["train"]["bytes"]
-    if have < LEAST_BYTES or not found["held_out"]["bytes"]:
+    have, apart = found["train"]["bytes"], found["held_out"]["bytes"]
+    if have < LEAST_BYTES or not apart:
         raise UserError(
             tr(
-                f"there is too little text: {size(have)} to learn from and {size(found['held_out']['bytes'])} held out, "
+                f"there is too little text: {size(have)} to learn from and {size(apart)} held out, "
                 f"after cleaning. A window is {CONTEXT} bytes; at least {size(LEAST_BYTES)} are needed.",
-                f"há texto de menos: {size(have)} para aprender e {size(found['held_out']['bytes'])} reservados, depois "
+                f"há texto de menos: {size(have)} para aprender e {size(apart)} reservados, depois "
                 f"da limpeza. Uma janela tem {CONTEXT} bytes; são precisos pelo menos {size(LEAST_BYTES)}.",
             ),
             tr(
@@ -220,7 +220,7 @@ def _run(out: Path, name: str, seed: int) -> int:
 
 def _has_file(stream: Any) -> bool:
     try:
-        return stream.fileno() >= 0
+        return bool(stream.fileno() >= 0)
     except (AttributeError, OSError, ValueError):
         return False
 

@@ -59,9 +59,9 @@ class LadderConfig:
         n = self.networks * self.seeds
         if self.steps:
             return tr(
-                f"{number(n)} trainings of {number(self.steps)} steps each ({self.networks} rungs x {self.seeds} seeds).",
-                f"{number(n)} treinos de {number(self.steps)} passos cada ({self.networks} degraus x {self.seeds} "
-                "sementes).",
+                f"{number(n)} trainings of {number(self.steps)} steps each: {self.networks} rungs x {self.seeds} seeds.",
+                f"{number(n)} treinos de {number(self.steps)} passos cada: {self.networks} degraus x {self.seeds} "
+                "sementes.",
             )
         return tr(
             f"{self.budget} of training in all, in equal parts: {self.networks} rungs x {self.seeds} seeds, "

@@ -46,7 +46,7 @@ class HeldOut:
 
     def nats(self, predicted: Iterator[Floats]) -> list[float]:
         """The sum of each unit, of the nats of each byte, document by document."""
-        return self.units.sums(predicted).tolist()
+        return [float(sum_) for sum_ in self.units.sums(predicted)]
 
 
 def held_out(folder: TokenFolder, most: int = MOST_BYTES) -> HeldOut:

@@ -57,8 +57,8 @@ def choose_size(rung: Rung, batches: "Batches", text_bytes: int, vocab_size: int
         seconds = config.minutes * 60
         raise UserError(
             tr(
-                f"the budget is too small: in {duration(seconds)} the smallest size does {number(found.steps)} steps of "
-                f"{BATCH} windows; at least {LEAST_STEPS} are needed.",
+                f"the budget is too small: in {duration(seconds)} the smallest size does {number(found.steps)} steps "
+                f"of {BATCH} windows; at least {LEAST_STEPS} are needed.",
                 f"o orçamento é pequeno demais: em {duration(seconds)} o menor tamanho faz {number(found.steps)} "
                 f"passos de {BATCH} janelas; são precisos pelo menos {LEAST_STEPS}.",
             ),

@@ -134,7 +134,7 @@ def notes(plain: Found) -> list[str]:
         tr(
             f"The interval is over {of}; the seeds' column is their least and most. Time is of one training, all of it "
             "spent computing (nothing is compiled), or of counting. Memory is what the making took above the program.",
-            f"O intervalo é sobre {of}; a coluna das sementes tem a menor e a maior. O tempo é o de um treino, todo ele "
+            f"O intervalo é sobre {of}; a coluna das sementes tem a menor e a maior. O tempo é o de um treino, todo "
             "de cálculo (nada é compilado), ou o da contagem. Memória é o que a feitura tomou além do programa.",
         ),
         tr(

@@ -87,14 +87,15 @@ def layout(plain: Found) -> Layout | None:
         label_x = max(math.log10(row["flops"]) for row in rows) + ASIDE
         places = _inside(spread([row["bits_per_byte"] for row in rows], LABEL_GAP * (y[1] - y[0])), y)
         for row, place in zip(rows, places, strict=True):
-            ends = row["interval"] or [row["bits_per_byte"]] * 2
+            low_end, high_end = row["interval"] or [row["bits_per_byte"]] * 2
             points.append(
                 Point(
                     row["rung"],
                     families[row["rung"]],
                     math.log10(row["flops"]),
                     row["bits_per_byte"],
-                    *ends,
+                    low_end,
+                    high_end,
                     f"{rung_name(row['rung'])} {number(row['bits_per_byte'], 2)}",
                     label_x,
                     place,
