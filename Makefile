@@ -20,7 +20,7 @@ demo: install   ## the main job: Portuguese text -> base model -> assistant -> w
 	$(BIN)/prosa build --recipe assistant --out runs/demo --resume auto
 
 test: install   ## the tests (no network, minutes)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: install  ## the slow tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -30,10 +30,13 @@ import torch
 from prosa.align.classify import Classifier, ClassifyConfig, ClassLoss
 from prosa.core.interval import wilson
 from prosa.data.labelled_batches import LabelledBatches, encode_texts
+from prosa.models.bag_of_words import BagConfig, FeatureName
 from prosa.models.gpt import GPT, GPTConfig
+from prosa.models.linear_text import LinearMethod
 from prosa.models.scored import ScoredGPT
 from prosa.tokenizers.config import TokenizerConfig
 from prosa.tokenizers.train import train as train_tokenizer
+from prosa.train.classical import fit_linear
 from prosa.train.loop import fit
 
 GOAL = 93.67
@@ -112,6 +115,20 @@ def classical(train: Split) -> dict[str, Says]:
     }
 
 
+def linear(train: Split) -> dict[str, Says]:
+    """Prosa's own, as ``prosa train-classifier --classify.method`` trains them."""
+
+    def learnt(method: LinearMethod, features: FeatureName) -> Says:
+        model = fit_linear(method, train.texts, train.labels, LABELS, bag=BagConfig(features=features))
+        return lambda texts: model.outputs(texts).argmax(1).tolist()
+
+    return {
+        f"{method}, {features}": learnt(method, features)
+        for method in get_args(LinearMethod)
+        for features in get_args(FeatureName)
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -139,6 +156,8 @@ def main() -> None:
         return right
 
     found = {name: measure(f"TF-IDF, {name}", says) for name, says in classical(train).items()}
+    for name, says in linear(train).items():
+        measure(f"prosa, {name}", says)
     runs, seconds = [], []
     for seed in range(asked.seeds):
         began = time.perf_counter()

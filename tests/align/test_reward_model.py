@@ -26,6 +26,8 @@ from prosa.tokenizers.train import train
 class Table(nn.Module):
     """A model whose reward of a sequence is a table's entry for its last id."""
 
+    reads_first = False
+
     def __init__(self, rewards: list[float]) -> None:
         super().__init__()
         self.rewards = nn.Parameter(torch.tensor(rewards))

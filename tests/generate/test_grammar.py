@@ -155,6 +155,7 @@ def test_a_grammar_serves_many_threads(engine):
         ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum .5. is greater than maximum"),
         ({"$ref": "http://example.com/schema.json"}, "does not fetch"),
         ({"const": float("nan")}, "not a schema: it is not JSON"),
+        ({"type": "string", "pattern": "(a"}, r"regex parse error: \(a, error: unclosed group$"),
     ],
 )
 def test_what_cannot_be_followed_is_told(schema, message):

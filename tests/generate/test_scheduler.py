@@ -291,6 +291,49 @@ def test_only_the_one_that_fails_is_told(tokenizer):
     assert scheduler.room.taken == 0
 
 
+def breaks(method, error):
+    """Where something of one text raises; the others' methods are as they were."""
+
+    def break_(scheduler, bad, monkeypatch):
+        def raises(*_):
+            raise error
+
+        if method in ("_read", "_look_again"):
+            whole = getattr(scheduler, method)
+
+            def of_some(*arguments):
+                if any(bad.job in part for part in arguments):
+                    raise error
+                return whole(*arguments)
+
+            monkeypatch.setattr(scheduler, method, of_some)
+        else:
+            monkeypatch.setattr(bad.job.row, method, raises)
+
+    return break_
+
+
+@pytest.mark.parametrize("decodes", [True, False])
+@pytest.mark.parametrize("method", ["draw", "take", "completion", "_read", "_look_again"])
+def test_an_error_of_one_text_ends_that_one_alone(model, tokenizer, monkeypatch, method, decodes):
+    engine, error = make(model, tokenizer), RuntimeError("only this one")
+    scheduler = Scheduler(engine)
+    scheduler._decodes = scheduler._decodes and decodes
+    good = [Asked(engine, [n] * 20, Sampling(seed=n), 9) for n in range(3)]
+    bad = Asked(engine, [7] * 20, Sampling(seed=4), 5)
+    for one in (good[0], bad, *good[1:]):
+        scheduler.join(one.job)
+    if method != "_look_again":
+        scheduler.step()
+    breaks(method, error)(scheduler, bad, monkeypatch)
+    run(scheduler)
+    assert bad.end is error
+    for one in good:
+        one.check(engine)
+    assert scheduler.room.taken == 0
+    assert bad.job.range not in scheduler.room.ranges or method == "completion"
+
+
 def test_an_error_ends_all_and_the_next_begin_anew(model, tokenizer, monkeypatch):
     engine = make(model, tokenizer)
     scheduler = Scheduler(engine)

@@ -196,6 +196,24 @@ def test_an_error_in_the_model_is_told_to_all_in_the_batch_and_the_thread_goes_o
         assert len(service.submit([5], max_tokens=5).completion(timeout=600).tokens) == 5
 
 
+def test_an_error_on_joining_is_told_to_that_one_alone(endless, monkeypatch):
+    """Its beginning stands in the arena already, and copying it fails."""
+    with Service(endless) as service:
+        room = service._scheduler.room
+        gate = Gate(service, monkeypatch)
+        good = service.submit([5] * 30, GREEDY, max_tokens=200)
+        gate.let(3)
+        until(lambda: service.figures.written)
+        monkeypatch.setattr(room.arena, "copy", lambda *_: 1 / 0)
+        bad = service.submit([5] * 30, GREEDY, max_tokens=3)
+        gate.let()
+        with pytest.raises(ZeroDivisionError):
+            bad.completion(timeout=600)
+        assert len(good.completion(timeout=600).tokens) == 200
+        assert service.figures.taken == 0
+        assert service.figures.failed == 1
+
+
 def test_closing_finishes_or_cancels(endless, monkeypatch):
     service = Service(endless, rows=1)
     streams = [service.submit([n], max_tokens=9) for n in range(3)]

@@ -100,8 +100,9 @@ def test_what_needs_a_decoder_says_so(tmp_path: Path, name: str) -> None:
         load_model(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "feed-forward"])
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize(
+    ("name", "optimizer"), [("rnn", "adamw"), ("lstm", "muon"), ("gru", "adamw"), ("feed-forward", "muon")]
+)
 def test_the_one_loop_trains_it_and_resumes_to_the_same_bits(tmp_path: Path, name: str, optimizer: str) -> None:
     ids = torch.arange(400) % 7
     batches = Batches(ids, context=CONTEXT, batch_size=4, seed=0)
@@ -118,7 +119,7 @@ def test_the_one_loop_trains_it_and_resumes_to_the_same_bits(tmp_path: Path, nam
 
     loss, whole = train(tmp_path / "whole", 30)
     assert loss < 1.9  # more than the frequencies of the seven ids, ln 7 = 1.946
-    train(tmp_path / "two", 12)
+    train(tmp_path / "two", 9)
     again, resumed = train(tmp_path / "two", 30)
     assert again == loss
     for p, q in zip(whole.parameters(), resumed.parameters(), strict=True):

@@ -59,7 +59,7 @@ class SlowKneserNey:
 
     def nats(self, ids, history=()):
         text = [*history, *ids]
-        return [-math.log(self.p(text[i], text[max(0, i - 4) : i])) for i in range(len(history), len(text))]
+        return [-math.log(self.p(text[i], text[max(0, i - 6) : i])) for i in range(len(history), len(text))]
 
 
 def test_portuguese_ngrams():
@@ -101,12 +101,12 @@ def test_the_published_figures_count_the_unseen_types_of_the_validation_text(ord
 
 
 @pytest.mark.parametrize("end_of_text", [None, 0])
-@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5, 6, 7])
 def test_equals_the_slow_implementation(order, end_of_text):
     generator = np.random.default_rng(order)
     documents = [generator.choice(np.arange(1, 7), size=n, p=[0.4, 0.3, 0.1, 0.1, 0.05, 0.05]) for n in (40, 1, 0, 90)]
     documents.append(documents[0][:7])  # begins as the first one does
-    discounts = (0.6, 0.8, 0.7, 0.9, 0.95)[:order]
+    discounts = (0.6, 0.8, 0.7, 0.9, 0.95, 0.5, 1.0)[:order]
     V = 9
     fast = KneserNey(order, V, discount=discounts, end_of_text=end_of_text).fit(documents)
     slow = SlowKneserNey([d.tolist() for d in documents], order, V, discounts, end_of_text)
@@ -119,7 +119,7 @@ def test_equals_the_slow_implementation(order, end_of_text):
 @given(
     documents=st.lists(st.lists(st.integers(1, 4), max_size=12), min_size=1, max_size=4).filter(any),
     history=st.lists(st.integers(0, 5), max_size=6),
-    order=st.integers(1, 5),
+    order=st.integers(1, 7),
     marked=st.booleans(),
 )
 def test_distributions_sum_to_one_and_agree_with_log_probs(documents, history, order, marked):
@@ -179,6 +179,19 @@ def test_small_dtypes_do_not_overflow():
     np.testing.assert_array_equal(wide, narrow)
 
 
+def test_the_chain_rule_in_logarithms_does_not_underflow():
+    """Of ten equally likely tokens 400 have probability 1e-400: no float64, but 400 ln 10 nats."""
+    model = KneserNey(3, 10).fit(np.random.default_rng(0).permutation(np.repeat(np.arange(10), 40)))
+    evenly = uniform(10).log_probs(np.zeros(400, int))
+    assert np.prod(np.exp(evenly)) == 0
+    assert evenly.sum() == pytest.approx(-400 * math.log(10))
+    text = np.arange(400) % 10
+    by_hand = sum(math.log(model.next_distribution(text[max(0, i - 2) : i])[w]) for i, w in enumerate(text))
+    assert np.prod(np.exp(model.log_probs(text))) == 0
+    assert model.log_probs(text).sum() == pytest.approx(by_hand)
+    assert math.isfinite(by_hand)
+
+
 def test_generate():
     cycle = KneserNey(3, 1000, end_of_text=999).fit([[1, 2, 3, 1, 2, 3, 1, 2, 3]])
     assert cycle.generate([1], max_tokens=5, temperature=0).tolist() == [2, 3, 1, 2, 3]
@@ -203,7 +216,7 @@ def test_sampling_follows_the_distribution():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: KneserNey(6, 9).fit([[1]]), "order 6"),
+        (lambda: KneserNey(8, 9).fit([[1]]), "order 8"),
         (lambda: KneserNey(2, 9, discount=0), "discount 0"),
         (lambda: KneserNey(2, 9, discount=(0.5, 0.5, 0.5)), "2 from order 1"),
         (lambda: KneserNey(2, 9).fit([]), "no training tokens"),

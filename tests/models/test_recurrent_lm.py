@@ -40,9 +40,9 @@ def test_equals_torchs_layers_with_a_head(model: RecurrentLM, tied: bool) -> Non
     ours = model.state_dict()
     for layer in range(2):
         for their, our in (("weight_ih", "input.weight"), ("weight_hh", "recurrent.weight")):
-            getattr(theirs, f"{their}_l{layer}").data.copy_(ours[f"cells.{layer}.{our}"])
+            getattr(theirs, f"{their}_l{layer}").data.copy_(ours[f"layers.{layer}.{our}"])
         for their, our in (("bias_ih", "input.bias"), ("bias_hh", "recurrent.bias")):
-            getattr(theirs, f"{their}_l{layer}").data.copy_(ours[f"cells.{layer}.{our}"])
+            getattr(theirs, f"{their}_l{layer}").data.copy_(ours[f"layers.{layer}.{our}"])
     table = ours["embedding.weight"]
     expected = theirs(table[IDS])[0] @ (table if tied else ours["unembedding.weight"]).T + ours["head_bias"]
     close(model(IDS), expected)
@@ -89,7 +89,7 @@ def test_an_untrained_loss_is_near_uniform(kind: str, tied: bool) -> None:
 
 def test_forget_gates_begin_open_and_parameters_are_counted() -> None:
     model = RecurrentLM(CONFIG)
-    for cell in model.cells:
+    for cell in model.layers:
         assert torch.equal(cell.input.bias[12:24], torch.ones(12))
         assert cell.input.bias[24:].abs().max() < 12**-0.5
     a_cell = 4 * (12 * 12 + 12 * 12 + 12 + 12)

@@ -182,7 +182,7 @@ def test_the_commands_speak_both_languages(learnt, table, tmp_path, capsys, monk
     assert "texts: 300 read (bicho 150, planta 150), 1 bad, " in shown.err
     assert "table.csv:6: 1 of 2 columns" in shown.err
     assert main(["train-classifier", str(table), "--out", str(tmp_path / "b"), *flags, "--lang", "pt-BR"]) == 0
-    assert "textos reservados estão certos" in capsys.readouterr().out
+    assert "textos (intervalo de 95%" in capsys.readouterr().out
     set_language(None)
     run = str(learnt.folder.parent)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("gato aqui\r\n\n \num ipê".encode())))

@@ -86,6 +86,8 @@ def test_the_first_start_tells_a_key_and_the_second_does_not(start: Any, chat_ru
     address = again.address()
     assert httpx.get(f"{address}/v1/models", headers=headers, timeout=30).status_code == 200
     assert KEY.findall(again.said) == []
+    assert f"keys   1, in {tmp_path / 'serve.sqlite'}" in again.said
+    assert "Another: prosa keys add NAME\n" in again.said
     assert again.end(signal.SIGINT) == 0
 
 

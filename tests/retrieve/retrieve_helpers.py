@@ -25,6 +25,8 @@ O preço unitário é de R$ 1.250,00. O frete corre por conta da contratada.
 """
 MEETING = """# Reunião
 
+De abril.
+
 ## Decisões
 
 A auditoria externa será feita em novembro.

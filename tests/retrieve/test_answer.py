@@ -5,8 +5,9 @@ import random
 import pytest
 from retrieve_helpers import CONTRACT, write_documents
 
-from prosa.retrieve.answer import Citer, fitting, quotes, support, with_passages
+from prosa.retrieve.answer import Citer, fitting, nearest_sentence, quotes, support, with_passages
 from prosa.retrieve.index import update_index
+from prosa.retrieve.passage import Passage, Place
 from prosa.retrieve.search import Index
 from prosa.tokenizers.chat import ChatEncoder, Message
 from prosa.tokenizers.config import TokenizerConfig
@@ -31,6 +32,15 @@ def test_the_sentences_that_cover_most_of_the_question_are_quoted_exactly(index)
     assert first.text in CONTRACT
     assert found.hits[first.number - 1].passage.file == "contrato.txt"
     assert quotes(index.search("multa da França por girassol")) == []
+
+
+def test_headings_that_a_passage_begins_with_are_not_quoted():
+    text = "# Contrato\n\n## Multa\n\nMulta de 2% por atraso na entrega."
+    passage = Passage(text, Place("Contrato › Multa"))
+    assert nearest_sentence(passage, "a multa do contrato") == "Multa de 2% por atraso na entrega."
+    passage = Passage("CAPÍTULO I\n\nDAS PARTES\n\nAs partes são duas.", Place("CAPÍTULO I › DAS PARTES"))
+    assert nearest_sentence(passage, "partes") == "As partes são duas."
+    assert nearest_sentence(Passage("# Fim", Place("Fim")), "fim") == "# Fim"
 
 
 def _cited(text: str, size: int, **how) -> tuple[str, Citer]:

@@ -35,6 +35,30 @@ def test_a_heading_begins_a_passage_and_is_remembered_with_those_below_it():
     assert text[found[1].start : found[1].end] == "## Dois\n\nTexto dois.\n\n```\n# não\n```"
 
 
+def test_a_heading_with_nothing_under_it_is_with_what_follows():
+    text = "# Contrato\n\n## Prazo\n\n### Entrega\n\nEm 15 dias.\n\n## Multa\n\n# Anexos\n\nNenhum.\n\n## Fim\n"
+    found = list(chunks(text, markdown=True))
+    assert [text[chunk.start : chunk.end] for chunk in found] == [
+        "# Contrato\n\n## Prazo\n\n### Entrega\n\nEm 15 dias.",
+        "## Multa\n\n# Anexos\n\nNenhum.",
+        "## Fim",
+    ]
+    assert [chunk.heading for chunk in found] == ["Contrato › Prazo › Entrega", "Anexos", "Anexos › Fim"]
+    text = "CAPÍTULO I\n\nDAS PARTES\n\nSão duas.\n\nCAPÍTULO II\n\nTexto.\n"
+    assert [chunk.heading for chunk in chunks(text)] == ["CAPÍTULO I › DAS PARTES", "CAPÍTULO II"]
+
+
+def test_titles_that_are_known_begin_passages():
+    text = "Manual\nDa casa.\nUso  diário\nLigue o aparelho.\n\nCAPÍTULO I\n\nTexto.\nFim\nAcabou."
+    found = list(chunks(text, titles={"Manual": 1, "Uso diário": 2, "Fim": 1}))
+    assert [chunk.heading for chunk in found] == [
+        "Manual",
+        "Manual › Uso diário",
+        "Manual › Uso diário › CAPÍTULO I",
+        "Fim",
+    ]
+
+
 def test_headings_of_a_plain_text_stand_alone_in_capitals_or_are_named():
     text = "CONTRATO\n\nTexto.\n\nCláusula segunda\n\nMais texto.\n\nUMA LINHA EM CAIXA ALTA\nque não está só.\n"
     assert [chunk.heading for chunk in chunks(text)] == ["CONTRATO", "Cláusula segunda"]

@@ -46,8 +46,23 @@ def test_every_format_is_indexed_with_its_place_and_nothing_of_the_folder_change
         ("contrato.txt", "lines 5–7, CLÁUSULA PRIMEIRA"),
         ("contrato.txt", "lines 9–11, CLÁUSULA SEGUNDA"),
         ("ferias.html", "passage 1"),
-        ("sub/reuniao.md", "line 1, Reunião"),
-        ("sub/reuniao.md", "lines 3–5, Reunião › Decisões"),
+        ("sub/reuniao.md", "lines 1–3, Reunião"),
+        ("sub/reuniao.md", "lines 5–7, Reunião › Decisões"),
+    ]
+
+
+def test_the_headings_of_a_page_are_those_of_its_passages(docs, tmp_path):
+    """Also where markup or blanks are in one, and where nothing stands between two."""
+    body = (
+        "<h1>Guia <em>da</em>\n casa</h1><h2>Férias</h2><p>São de trinta dias.</p><h2>Licença</h2><p>De seis meses.</p>"
+    )
+    (docs / "guia.html").write_text(f"<html><body><article>{body}</article></body></html>", "utf-8")
+    update_index(docs, tmp_path / "index")
+    assert [
+        (place, text.split("\n")[-1]) for file, place, text, _ in _all(tmp_path / "index") if file == "guia.html"
+    ] == [
+        ("passage 1, Guia da casa › Férias", "São de trinta dias."),
+        ("passage 2, Guia da casa › Licença", "De seis meses."),
     ]
 
 

@@ -181,6 +181,16 @@ def test_tokenize_and_back(served: Serving) -> None:
     assert error_of(served.post("/detokenize", tokens=[99_999]), 400)["param"] == "tokens"
 
 
+def test_the_tools_of_a_conversation_are_counted_as_they_are_told(served: Serving) -> None:
+    tools = served.client.get("/v1/tools").json()["data"]
+    messages = [{"role": "user", "content": "Oi"}]
+    counted = served.post("/tokenize", messages=messages, tools=tools).json()["count"]
+    usage = served.chat("Oi", tools=tools, max_tokens=1).json()["usage"]
+    assert counted == usage["prompt_tokens"] > served.post("/tokenize", messages=messages).json()["count"]
+    assert error_of(served.post("/tokenize", prompt="a", tools=tools), 400)["param"] == "tools"
+    assert error_of(served.post("/tokenize", messages=messages, tools=tools[:1] * 2), 400)["param"]
+
+
 @pytest.mark.parametrize(
     ("path", "body"), [("/tokenize", {"prompt": "a" * 2**18}), ("/detokenize", {"tokens": [1] * 2**18})]
 )

@@ -110,6 +110,48 @@ def test_a_stream_tells_the_same_with_the_citations_at_its_end(client, model, qu
         assert notes[choice.index] == [note.model_dump(exclude_none=True) for note in choice.message.annotations]
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny:only-documents"])
+@pytest.mark.parametrize(
+    ("stop", "content", "cited"),
+    [
+        ("sujeita", "“O atraso ", 0),
+        ("”", "“O atraso sujeita a contratada à multa de 2%.", 0),
+        (" [1]", f"“{QUOTE}”", 1),
+        ("] [1]\n", None, 1),
+    ],
+)
+def test_a_stop_string_ends_the_quotes_too(client, model, stop, content, cited):
+    whole = _ask(client, model, temperature=0, stop=[stop, "never"]).choices[0]
+    if content is None:
+        assert whole.message.content.startswith(f"“{QUOTE}” [1]")
+    else:
+        assert (whole.message.content, whole.finish_reason) == (content, "stop")
+        assert len(whole.message.annotations) == cited
+    parts = [
+        chunk.choices[0].delta.content or "" for chunk in _ask(client, model, temperature=0, stop=stop, stream=True)
+    ]
+    assert "".join(parts) == whole.message.content
+
+
+def test_a_stop_string_over_the_models_text_and_its_mark(server):
+    served = server.state.models.find("tiny")
+    said = [Message("user", QUESTION)]
+    _, grounds = ground(served.library, said, ChatEncoder(served.tokenizer).prompt, 50, 1024, ("2%. [1] G",))
+    writing = Writing(grounds)
+    parts = [writing.take(character) for character in "A multa é de 2%. Girassóis florescem."]
+    assert "".join(parts).strip() == "A multa é de"
+    assert writing.stopped
+    assert writing.end() == ""
+    assert writing.finish("length") == "stop"
+    assert len(writing.annotations()) == 1
+
+
+def test_what_is_left_out_is_not_cut(client):
+    """The model writes to the limit, and nothing of it is shown."""
+    assert _ask(client, "tiny:only-documents").choices[0].finish_reason == "stop"
+    assert _ask(client, "tiny", logit_bias={"0": -1}, temperature=0).choices[0].finish_reason == "length"
+
+
 def test_usage_is_recorded_under_the_name_that_was_asked(server, client):
     _ask(client, "tiny:only-documents")
     assert "tiny:only-documents" in {row.model for row in server.usage.rows()}
@@ -159,7 +201,9 @@ def test_what_documents_cannot_give_is_refused_and_the_model_without_them_gives_
     assert server.client.post(path, json={"model": "tiny:no-documents", "max_tokens": 4, **body}).status_code == 200
 
 
-@pytest.mark.parametrize("id", ["0", "999999", "-1", "x", "1e3", "9" * 40, "٣", "..%2f..%2fetc%2fpasswd", "1 OR 1=1"])
+@pytest.mark.parametrize(
+    "id", ["0", "01", "+1", "999999", "-1", "x", "1e3", "9" * 40, "٣", "..%2f..%2fetc%2fpasswd", "1 OR 1=1"]
+)
 def test_a_passage_that_is_not_there_is_404(server, id):
     answer = server.client.get(f"/v1/passages/{id}")
     assert answer.status_code == 404

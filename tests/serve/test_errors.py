@@ -12,6 +12,8 @@ from openai.types.chat import completion_create_params as chat_params
 from pydantic import ValidationError
 from serving import MODEL, Serving, error_of
 
+from prosa.generate.grammar import Unfollowed
+from prosa.generate.next_tokens import Diverged
 from prosa.serve.chat_request import ChatRequest
 from prosa.serve.completion_request import CompletionRequest
 from prosa.serve.embeddings import EmbeddingRequest
@@ -308,6 +310,59 @@ def test_404_and_405(served: Serving) -> None:
         response = connection.getresponse()
         assert response.status == 404
         assert json.loads(response.read())["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"$ref": "#"}, "no text can follow the schema: NoExtensionBias"),
+        ({"type": "string", "pattern": "(a"}, "regex parse error: (a, error: unclosed group"),
+        ({"type": "foo"}, "Invalid type: foo"),
+    ],
+)
+def test_a_schema_that_cannot_be_followed(served: Serving, schema: dict[str, Any], why: str) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    found = error_of(served.chat("Oi", response_format=form), 400)
+    assert found["param"] == "response_format"
+    assert found["message"].endswith(why) or found["message"].endswith(f"{why}.")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "param"),
+    [(Unfollowed("too complex"), 400, "response_format"), (Diverged("not finite"), 500, None)],
+)
+def test_what_goes_wrong_while_it_is_written(
+    served: Serving, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, param: str | None
+) -> None:
+    def check(self: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("prosa.generate.grammar.Matcher.check", check)
+    response = served.chat("Oi", response_format={"type": "json_object"}, max_tokens=3)
+    assert error_of(response, status)["param"] == param
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/static/js/main.js", "/v1/models", "/metrics", "/nothing"])
+def test_head_is_get_without_the_body(served: Serving, path: str) -> None:
+    whole, head = served.client.get(path), served.client.head(path)
+    assert head.status_code == whole.status_code
+    assert head.content == b""
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    if path != "/metrics":
+        assert head.headers["content-length"] == str(len(whole.content))
+    assert served.client.head("/tokenize").status_code == 405
+    assert httpx.head(f"{served.address}/v1/models").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("GET", "/health"), ("GET", "/v1/tools")],
+)
+def test_what_the_address_asks_for_is_not_ignored(served: Serving, method: str, path: str) -> None:
+    body = {"json": {"model": MODEL, "messages": SAID, "max_tokens": 1}} if method == "POST" else {}
+    found = error_of(served.client.request(method, f"{path}?limit=2", **body), 400)
+    assert (found["param"], found["code"]) == ("limit", "unknown_parameter")
+    assert served.client.get("/?utm=1").status_code == 200
 
 
 def test_models(served: Serving) -> None:

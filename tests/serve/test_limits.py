@@ -286,6 +286,29 @@ def test_a_fault_in_the_model(serve: Make, monkeypatch: pytest.MonkeyPatch) -> N
     assert server.chat("Oi", max_tokens=3).status_code == 200
 
 
+def test_a_fault_in_one_answer_is_a_500_for_that_one(serve: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve()
+    slow(server, monkeypatch, 0.05)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("prosa.generate.grammar.Matcher.allowed", broken)
+    with server.client.stream("POST", "/v1/chat/completions", json=endless(server)) as other:
+        lines = other.iter_lines()
+        while not server.service.figures.written:
+            next(lines)
+        response = server.chat("Oi", response_format={"type": "json_object"})
+        assert error_of(response, 500)["type"] == "server_error"
+        assert "secret" not in response.text
+        assert server.service.figures.writing == 1
+        before = server.service.figures.written
+        for _ in range(20):
+            assert "error" not in next(lines)
+        assert until(lambda: server.service.figures.written > before)
+    assert server.idle()
+
+
 def test_a_stream_that_waits_is_kept_alive(serve: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(keep_alive_seconds=0.1)
     slow(server, monkeypatch, 0.5)

@@ -3,11 +3,9 @@
 import asyncio
 import random
 import runpy
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -22,12 +20,6 @@ from prosa.tokenizers.train import train
 
 LOAD = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "load.py")))
 CLIENTS = 40
-
-
-def in_a_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """In the tests' own thread Playwright's event loop may be running."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 @pytest.fixture(scope="module")
@@ -63,26 +55,26 @@ def test_a_crowd_clients_that_leave_and_a_limit(server, canaries) -> None:
     key = Keys(server.keys).add("crowd")
     server.start()
     model = LOAD.model_of(server, key)
-    answers = in_a_thread(asyncio.run, LOAD.crowd(server, key, model, prompts))
+    answers = asyncio.run(LOAD.crowd(server, key, model, prompts))
     assert LOAD.wrong(answers, expected) == []
     assert sum(answer.end == "whole" for answer in answers) == CLIENTS  # as many as that have place
     idle = server.open_files(), server.threads()
-    gone = in_a_thread(asyncio.run, LOAD.leavers(server, key, model, prompts * 3, at_once=40, longest=0.3))
+    gone = asyncio.run(LOAD.leavers(server, key, model, prompts * 3, at_once=40, longest=0.3))
     assert sum(answer.end == "left" for answer in gone) > CLIENTS
     assert [answer.detail for answer in gone if answer.end == "broken"] == []
     assert LOAD.settled(server, key, idle) == ""
-    answers = in_a_thread(asyncio.run, LOAD.crowd(server, key, model, prompts))
+    answers = asyncio.run(LOAD.crowd(server, key, model, prompts))
     assert LOAD.wrong(answers, expected) == []
     keys = Keys(server.keys)  # in another process, while the server runs
     limited = keys.add("limited", limit=5 * most)
-    answers = in_a_thread(asyncio.run, LOAD.crowd(server, limited, model, prompts))
+    answers = asyncio.run(LOAD.crowd(server, limited, model, prompts))
     assert LOAD.wrong(answers, expected) == []
     assert {answer.end for answer in answers} == {"whole", "refused"}
     assert {answer.status for answer in answers if answer.end == "refused"} == {429}
     used = Usage(server.keys).today(2)
     assert sum(answer.tokens for answer in answers) == used <= 5 * most
     keys.revoke("limited")
-    (answer,) = in_a_thread(asyncio.run, LOAD.crowd(server, limited, model, prompts[:1]))
+    (answer,) = asyncio.run(LOAD.crowd(server, limited, model, prompts[:1]))
     assert answer.status == 401
     assert server.end() in (0, -15)
 
@@ -93,11 +85,11 @@ def test_kill_9_loses_no_key_and_no_usage_and_blocks_no_quota(server, canaries) 
     key = keys.add("limited", limit=CLIENTS * most)
     server.start()
     model = LOAD.model_of(server, key)
-    had, gained, cut = in_a_thread(LOAD.killed, server, key, 1, model, prompts, CLIENTS // 4)
+    had, gained, cut = LOAD.killed(server, key, 1, model, prompts, CLIENTS // 4)
     assert had > 0
     assert cut > 0
     assert had <= gained <= CLIENTS * most
     server.start()
-    again = in_a_thread(asyncio.run, LOAD.crowd(server, key, model, prompts[: CLIENTS // 2]))
+    again = asyncio.run(LOAD.crowd(server, key, model, prompts[: CLIENTS // 2]))
     assert LOAD.wrong(again, expected[: CLIENTS // 2]) == []
     assert {answer.end for answer in again} == {"whole"}

@@ -129,6 +129,25 @@ def test_a_call_and_its_result(client: openai.OpenAI) -> None:
     assert made.choices[0].finish_reason == "stop"
 
 
+def test_what_a_client_says_of_its_tools_is_told_and_the_servers_own_are_named_as_learnt(served: Serving) -> None:
+    other = {
+        "name": "lookup",
+        "description": "Looks a word\nup.",
+        "parameters": {
+            "type": "object",
+            "properties": {"word": {"type": "string", "description": "one word"}, "all": {"type": "boolean"}},
+        },
+    }
+    own = served.chat(SUM, tools=ALL, max_tokens=1).json()["usage"]["prompt_tokens"]
+    said = Message("user", SUM)
+    assert own == len(served.served.chat.prompt(announced([said], Toolbox(builtin_tools("en")))))
+    told = "lookup: Looks a word up.\nword: one word\n\ncalculator(expression)\nlookup(word, all)"
+    tools = [{"type": "function", "function": {**CALCULATOR["function"], "strict": False}}]
+    tools.append({"type": "function", "function": other})
+    response = served.chat(SUM, tools=tools, max_tokens=1).json()
+    assert response["usage"]["prompt_tokens"] == len(served.served.chat.prompt([Message("system", told), said]))
+
+
 def test_a_streamed_call(client: openai.OpenAI) -> None:
     chunks = list(
         client.chat.completions.create(model=MODEL, messages=user(SUM), temperature=0, tools=ALL, stream=True)
@@ -272,6 +291,26 @@ def test_stop(client: openai.OpenAI) -> None:
     )
     assert made.choices[0].message.content == "Olá, "
     assert made.choices[0].finish_reason == "stop"
+
+
+def test_log_probabilities_are_of_what_stands_before_a_stop_string(client: openai.OpenAI) -> None:
+    options: dict[str, Any] = {"model": MODEL, "messages": user(SUM), "temperature": 0, "logprobs": True}
+    content = client.chat.completions.create(**options).choices[0].logprobs.content  # type: ignore[union-attr]
+    token = next(one.token for one in (content or [])[1:] if len(one.token) > 2)
+    cut = client.chat.completions.create(**options, stop=token[1:]).choices[0]
+    assert cut.finish_reason == "stop"
+    told = cut.logprobs.content or []  # type: ignore[union-attr]
+    assert bytes(byte for one in told for byte in one.bytes or []).decode() == cut.message.content
+    assert "".join(one.token for one in told) == cut.message.content
+    assert told[-1].logprob == pytest.approx((content or [])[len(told) - 1].logprob, abs=1e-4)
+    options = {"model": MODEL, "prompt": "Oi", "logprobs": 0, "max_tokens": 20, "seed": 1}
+    tokens = client.completions.create(**options).choices[0].logprobs.tokens  # type: ignore[union-attr]
+    token = next(one for one in (tokens or [])[1:] if len(one) > 1 and "\\x" not in one and "<" not in one)
+    text = client.completions.create(**options, stop=token[1:]).choices[0]
+    last = (text.logprobs.tokens or [""])[-1]  # type: ignore[union-attr]
+    assert last
+    assert text.text.endswith(last)
+    assert token[1:] not in text.text
 
 
 def test_parts_developer_and_empty_names(served: Serving) -> None:

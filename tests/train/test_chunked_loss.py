@@ -15,7 +15,8 @@ from prosa.train.objectives import NextToken
 
 @pytest.mark.parametrize("chunk", [1, 7, 30, 1000])
 @pytest.mark.parametrize("cap", [False, True])
-def test_loss_and_gradients_equal_cross_entropy(chunk: int, cap: bool) -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_loss_and_gradients_equal_cross_entropy(chunk: int, cap: bool, smoothing: float) -> None:
     torch.manual_seed(0)
     linear, unused = nn.Linear(12, 19, dtype=torch.float64), nn.Parameter(torch.ones(3))
 
@@ -24,14 +25,14 @@ def test_loss_and_gradients_equal_cross_entropy(chunk: int, cap: bool) -> None:
 
     hidden, targets = torch.randn(30, 12, dtype=torch.float64, requires_grad=True), torch.randint(0, 19, (30,))
     inputs = [hidden, *linear.parameters()]
-    expected = F.cross_entropy(head(hidden), targets, reduction="sum")
+    expected = F.cross_entropy(head(hidden), targets, reduction="sum", label_smoothing=smoothing)
     wanted = torch.autograd.grad(expected * 0.3, inputs)
-    found = chunked_cross_entropy(head, [unused, *linear.parameters()], hidden, targets, chunk)
+    found = chunked_cross_entropy(head, [unused, *linear.parameters()], hidden, targets, chunk, smoothing)
     assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-6)
     for a, b in zip(torch.autograd.grad(found * 0.3, inputs), wanted, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=2e-6)  # the softmax is in float32
     with torch.no_grad():
-        again = chunked_cross_entropy(head, [], hidden, targets, chunk)
+        again = chunked_cross_entropy(head, [], hidden, targets, chunk, smoothing)
     assert float(again) == pytest.approx(float(expected.detach()), rel=1e-6)
 
 
@@ -85,6 +86,22 @@ def test_next_token_equals_torch_with_a_mask(make) -> None:
     expected = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
     assert count == 27
     assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_smoothed_labels_are_the_cross_entropy_with_a_mixed_target(make) -> None:
+    """(1 - ε) of the target and ε of a uniform guess; of masked positions nothing."""
+    model, ids = make(), torch.randint(0, 61, (3, 16))
+    targets = ids.clone()
+    targets[0, :5] = IGNORE
+    total, count, _ = NextToken(label_smoothing=0.2)(model, Batch(ids, targets))
+    there = targets != IGNORE
+    mixed = 0.8 * F.one_hot(targets[there], 61) + 0.2 / 61
+    expected = -(mixed * model(ids)[there].log_softmax(-1)).sum()
+    assert count == 43
+    assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+    for wrong in (1.0, -0.1):
+        with pytest.raises(UserError, match="label_smoothing is"):
+            NextToken(label_smoothing=wrong)
 
 
 def test_a_batch_without_targets_is_an_error_not_nan(make) -> None:

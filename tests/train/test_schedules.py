@@ -2,8 +2,9 @@
 
 import pytest
 
+from prosa.core.errors import UserError
 from prosa.train.config import TrainConfig
-from prosa.train.schedules import learning_rate_factor
+from prosa.train.schedules import learning_rate_factor, noam_peak
 
 
 def test_cosine() -> None:
@@ -36,3 +37,23 @@ def test_few_steps_stay_within_bounds(schedule: str, steps: int) -> None:
     for warmup in (0.0, 0.5, 0.99):
         c = TrainConfig(steps=steps, warmup=warmup, schedule=schedule, decay_fraction=1.0)  # type: ignore[arg-type]
         assert all(0 < learning_rate_factor(s, c) <= 1 for s in range(1, steps + 1))
+
+
+def test_noam_is_the_papers_formula() -> None:
+    """d^-0.5 min(s^-0.5, s W^-1.5), at d 512 and W 4,000: its peak is 6.9877e-4, whatever the number of steps."""
+    for steps in (10, 1_000_000):
+        c = TrainConfig(steps=steps, warmup_steps=4000, schedule="noam", lr=noam_peak(512, 4000))
+        assert c.lr == pytest.approx(6.98771e-4, rel=1e-5)
+        for s in (1, 100, 3999, 4000, 4001, 16_000, 100_000):
+            assert c.lr * learning_rate_factor(s, c) == pytest.approx(512**-0.5 * min(s**-0.5, s * 4000**-1.5))
+        assert learning_rate_factor(16_000, c) == 0.5
+
+
+def test_warm_up_in_steps_goes_before_its_fraction() -> None:
+    c = TrainConfig(steps=1000, warmup=0.5, warmup_steps=10, schedule="constant")
+    assert [learning_rate_factor(s, c) for s in (0, 5, 10, 11)] == [0, 0.5, 1, 1]
+
+
+def test_noam_needs_its_warm_up() -> None:
+    with pytest.raises(UserError, match="warmup_steps is 0 but must be at least 1 with noam"):
+        TrainConfig(steps=10, schedule="noam")

@@ -30,11 +30,12 @@ class Ragged(Protocol):
         ...
 
 
-def packed_hidden(model: Any, batch: Ragged) -> tuple[Tensor, Tensor]:
+def packed_hidden(model: Any, batch: Ragged, *, both_sides: bool = False) -> tuple[Tensor, Tensor]:
     """The model's hidden states of all answers, and where each token's is.
 
     Args:
         model: has ``hidden`` as ``models.gpt.GPT``.
+        both_sides: the model would see padding after a text too.
 
     Returns:
         hidden (R * T, C); and (B, K, T) int64, which of its rows is each token's (for padding, 0).
@@ -57,7 +58,7 @@ def packed_hidden(model: Any, batch: Ragged) -> tuple[Tensor, Tensor]:
     ids_RT = batch.inputs.new_zeros(len(rows) * size)
     ids_RT[taken_n] = batch.inputs.flatten(0, 1)[is_token_ST]
     documents_RT = None
-    if len(rows) < len(there):
+    if len(rows) < len(there) or (both_sides and min(lengths) < size):
         documents_RT = torch.full_like(ids_RT, len(lengths))  # the padding sees no answer, and is seen by none
         documents_RT[taken_n] = torch.arange(len(lengths), device=device)[:, None].expand_as(place_ST)[is_token_ST]
         documents_RT = documents_RT.view(-1, size)

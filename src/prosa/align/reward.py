@@ -176,10 +176,11 @@ def load_reward(folder: Path, *, device: DeviceName = "auto") -> RewardModel:
     """
     from prosa.models.huggingface import check_tokenizer
     from prosa.models.huggingface_scored import load_scored
+    from prosa.models.scored import ScoredGPT
     from prosa.tokenizers.load import load
 
     network = load_scored(folder)
-    if len(network.config.labels) != 1:
+    if not isinstance(network, ScoredGPT) or len(network.config.labels) != 1:
         raise UserError(
             tr(
                 f"{folder} is a classifier ({', '.join(network.config.labels)}), not a reward model.",

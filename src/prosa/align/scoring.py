@@ -1,13 +1,17 @@
-"""What a decoder with a head of a few outputs says of texts: in training batches, and of sequences of any lengths."""
+"""What a model with a head of a few outputs says of texts: in training batches, and of sequences of any lengths."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from prosa.align.packed import Ragged, packed_hidden
-from prosa.models.scored import ScoredGPT
+from prosa.models.scored import Scored
+
+if TYPE_CHECKING:
+    from prosa.data.labelled_batches import LabelledBatch
+    from prosa.models.cnn import TextCNN
 
 TOKENS_AT_ONCE = 16_384  # of a batch that is scored, padding included
 
@@ -16,17 +20,28 @@ def outputs_of(model: Any, batch: Ragged) -> Tensor:
     """The outputs of the sequences that are there, in their order: (N, n) float32.
 
     Args:
-        model: has ``hidden`` and ``head`` as ``models.scored.ScoredGPT``.
+        model: has ``hidden``, ``head`` and ``reads_first`` as ``models.scored.ScoredGPT``.
     """
-    hidden_MC, place_BKT = packed_hidden(model, batch)
+    hidden_MC, place_BKT = packed_hidden(model, batch, both_sides=model.reads_first)
     there_BK = batch.ends >= 0
-    last_N = place_BKT[there_BK].gather(1, batch.ends[there_BK][:, None]).squeeze(1)
-    outputs: Tensor = model.head(hidden_MC[last_N]).float()
+    places_NT, ends_N = place_BKT[there_BK], batch.ends[there_BK]
+    stands_N = places_NT[:, 0] if model.reads_first else places_NT.gather(1, ends_N[:, None]).squeeze(1)
+    outputs: Tensor = model.head(hidden_MC[stands_N]).float()
+    return outputs
+
+
+def text_outputs(network: Any, batch: "LabelledBatch") -> Tensor:
+    """The outputs of a network that reads each text alone, as it stands: (B, n) float32.
+
+    Args:
+        network: has ``hidden(ids, ends)`` and ``head`` as ``models.cnn.TextCNN``.
+    """
+    outputs: Tensor = network.head(network.hidden(batch.inputs[:, 0], batch.ends[:, 0])).float()
     return outputs
 
 
 @torch.no_grad()
-def score_sequences(network: ScoredGPT, sequences: Sequence[Sequence[int]]) -> Tensor:
+def score_sequences(network: "Scored | TextCNN", sequences: Sequence[Sequence[int]]) -> Tensor:
     """The outputs of sequences of ids, (S, n) on the CPU; one's do not depend on the others but for rounding.
 
     Raises:

@@ -18,6 +18,7 @@ def main(argv: list[str]) -> int:
         examples="""
             prosa classify runs/c "Gostei muito, recomendo!"
             prosa classify runs/spam "Ok lar..." "You have won a prize" --json
+            prosa classify runs/digits seven.png --resize
             cat messages.txt | prosa classify runs/spam -
         """,
     )

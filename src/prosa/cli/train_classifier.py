@@ -18,6 +18,8 @@ def main(argv: list[str]) -> int:
         examples="""
             prosa train-classifier resenhas.csv --out runs/c
             prosa train-classifier sms.tsv --out runs/spam --classify.epochs 5 --shape.size small
+            prosa train-classifier resenhas.csv --out runs/c --compare
+            prosa train-classifier resenhas.csv --out runs/c --classify.method svm
             prosa train-classifier ToLD-BR.csv --out runs/toxic --columns.label insult --model runs/mine --lora.rank 16
         """,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prosa.core.files import COMPLETE, MANIFEST
 
-STAGES = ("corpus", "tokenizer", "data", "base", "sft", "dpo", "reward", "rl", "classifier")
+STAGES = ("corpus", "tokenizer", "data", "base", "sft", "dpo", "reward", "rl", "classifier", "vectors")
 BESIDE_STAGES = ("recipe.yaml", "inputs.json", "evaluation.json", "report.html")  # in a run folder
 _TRAINING = "config.resolved.yaml"  # in a model's folder from its first step on
 

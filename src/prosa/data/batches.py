@@ -46,6 +46,16 @@ class Batch:
     targets: Tensor
     documents: Tensor | None = None
 
+    @property
+    def count(self) -> int:
+        """How much there is to read, in ``unit``: what speed is measured by."""
+        return self.inputs.numel()
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "tokens"
+
 
 @dataclass(frozen=True)
 class _Windows:

@@ -86,10 +86,7 @@ def split(items: Sequence[Labelled], share: float) -> tuple[list[Labelled], list
     differ; they then count for the first of these in the alphabet. Of a label with at least two different texts of its
     own, at least one is on each side.
     """
-    numbers: dict[bytes, list[int]] = defaultdict(list)
-    for n, item in enumerate(items):
-        words = " ".join(item.text.casefold().split())
-        numbers[hashlib.blake2b(words.encode("utf-8"), digest_size=8).digest()].append(n)
+    numbers = _equal_texts(items)
     texts: dict[str, list[bytes]] = defaultdict(list)
     for key in sorted(numbers):
         texts[min(items[n].label for n in numbers[key])].append(key)
@@ -106,6 +103,39 @@ def split(items: Sequence[Labelled], share: float) -> tuple[list[Labelled], list
         [item for n, item in enumerate(items) if n not in chosen],
         [item for n, item in enumerate(items) if n in chosen],
     )
+
+
+def folds(items: Sequence[Labelled], count: int, seed: int = 0) -> list[int]:
+    """In which of ``count`` folds each item is measured on; in each fold about as many of every label.
+
+    Equal texts are in one fold, as in ``split``. A label of a single text is in none (-1): it is always learnt from.
+
+    Args:
+        seed: another gives other folds, equally good.
+    """
+    numbers = _equal_texts(items)
+    texts: dict[str, list[bytes]] = defaultdict(list)
+    for key in sorted(numbers, key=lambda key: hashlib.blake2b(key, key=seed.to_bytes(8, "little")).digest()):
+        texts[min(items[n].label for n in numbers[key])].append(key)
+    found, filled = [-1] * len(items), [0] * count
+    for label in sorted(texts):
+        keys, own = texts[label], [0] * count
+        for key in keys if len(keys) > 1 else ():
+            fold = min(range(count), key=lambda f: (own[f], filled[f]))
+            own[fold] += len(numbers[key])
+            filled[fold] += len(numbers[key])
+            for n in numbers[key]:
+                found[n] = fold
+    return found
+
+
+def _equal_texts(items: Sequence[Labelled]) -> dict[bytes, list[int]]:
+    """The numbers of the items by a hash of their text, which case and white space do not change."""
+    numbers: dict[bytes, list[int]] = defaultdict(list)
+    for n, item in enumerate(items):
+        words = " ".join(item.text.casefold().split())
+        numbers[hashlib.blake2b(words.encode("utf-8"), digest_size=8).digest()].append(n)
+    return numbers
 
 
 def _of_table(path: Path, problems: Problems, columns: Columns) -> Iterator[Labelled]:

@@ -19,6 +19,7 @@ from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import Batch
 from prosa.data.permutation import drawn
+from prosa.tokenizers.frame import Frame
 from prosa.tokenizers.protocol import Tokenizer
 
 
@@ -51,9 +52,10 @@ class LabelledBatches:
     Args:
         texts: their ids, at least one each; kept.
         labels: the number of each one's label.
-        context: the longest text that the model reads.
+        context: the longest text that the model reads, its frame included.
         batch_size: B, the texts of a step, all ranks together.
         seed: of the order.
+        frame: what stands around each text.
     """
 
     def __init__(
@@ -64,15 +66,16 @@ class LabelledBatches:
         context: int,
         batch_size: int,
         seed: int,
+        frame: Frame = Frame(),
     ) -> None:
         self.batch_size, self.seed = batch_size, seed
-        self._texts = [ids[:context] for ids in texts]
+        self._texts = [frame.around(ids, context) for ids in texts]
         self._labels = np.array(labels, np.int64)
         self._length = max(map(len, self._texts))
         tokens = sum(map(len, self._texts))
         self.fit = LabelledFit(
             texts=len(texts),
-            cut=sum(len(ids) > context for ids in texts),
+            cut=sum(frame.cuts(ids, context) for ids in texts),
             tokens=tokens,
             padding=1 - tokens / (len(texts) * self._length),
         )

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prosa.core.interval import wilson
 
@@ -47,6 +48,26 @@ class Classification:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
+
+
+def macro_f1_interval(
+    truth: Sequence[int], said: NDArray[np.int64], classes: int, *, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of macro F1 over texts that are drawn anew (percentile bootstrap, Efron 1979).
+
+    Args:
+        said: (R, N), what was said of each text in each of R repeats: a text is drawn with all that was said of it.
+    """
+    patterns, counts = np.unique(np.vstack([np.asarray(truth)[None], said]), axis=1, return_counts=True)
+    hits = patterns[1:] == patterns[:1]  # (R, P), for P different patterns
+    of_it_PK = (patterns[0][:, None] == np.arange(classes)).astype(float)
+    hit_PK = of_it_PK * hits.mean(0)[:, None]
+    said_PK = (patterns[1:, :, None] == np.arange(classes)).mean(0)
+    draws = np.random.default_rng(seed).multinomial(len(truth), counts / len(truth), resamples)
+    both = draws @ (of_it_PK + said_PK)
+    f1 = np.divide(2 * (draws @ hit_PK), both, out=np.zeros_like(both), where=both > 0).mean(1)
+    low, high = np.quantile(f1, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def classification(truth: Sequence[int], said: Sequence[int], labels: Sequence[str]) -> Classification:

@@ -21,7 +21,8 @@ class Token:
 
     ``text`` is what it adds to the completion: whole characters only (of a character made of several tokens, the last
     has it and the others have ""), nothing for a special token, and only the part before a stop string. The texts of a
-    completion's tokens, joined, are the completion's text.
+    completion's tokens, joined, are the completion's text. Of the last before a
+    stop string, ``removed`` is what that took of it.
 
     ``logprob`` and ``top`` (most probable first, ``Sampling.top_logprobs`` of them) are natural logarithms under the
     model's own distribution: log-softmax of the raw logits, before penalty, temperature and truncation.
@@ -31,6 +32,7 @@ class Token:
     text: str
     logprob: float
     top: tuple[Alternative, ...] = ()
+    removed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ is dropped instead, and the rest is read again from position 0.
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -25,12 +26,14 @@ from prosa.generate.completion import Completion, Token
 from prosa.generate.decoder import Decoder, can_decode
 from prosa.generate.next_tokens import NextTokens
 from prosa.generate.prompt import Prompt, read_prompt
-from prosa.generate.reader import CachedReader, Reader, Rereader
+from prosa.generate.reader import CachedReader, Reader, Rereader, StateReader
 from prosa.generate.row import Limits, Overflow, Row
 from prosa.generate.sampling import Sampling
 from prosa.generate.writer import Writer
 from prosa.models.gpt import GPT
 from prosa.models.int8 import to_int8
+from prosa.models.language_model import LanguageModel
+from prosa.models.recurrent import RecurrentLM
 from prosa.nn.int8 import can_int8
 from prosa.tokenizers.config import END
 from prosa.tokenizers.protocol import Tokenizer
@@ -52,7 +55,8 @@ class Engine:
     """Generates text.
 
     Args:
-        model: moved to the device (in place); its weights keep their precision.
+        model: moved to the device (in place); its weights keep their precision. A recurrent one carries its state, and
+            what is neither that nor a decoder reads its window again for each token; neither can serve.
         device: "auto": CUDA, else MPS, else the CPU. While a model is being trained, give its own.
         precision: what the model computes in; "auto": bfloat16 on CUDA where the hardware has it, else float32.
             "int8", on a CPU: its matrices are replaced, in place, by those of nn/int8.py.
@@ -63,7 +67,7 @@ class Engine:
 
     def __init__(
         self,
-        model: GPT,
+        model: LanguageModel,
         tokenizer: Tokenizer,
         *,
         device: DeviceName = "auto",
@@ -80,7 +84,7 @@ class Engine:
                 tr("Use the tokenizer in the model's own folder.", "Use o tokenizador da pasta do próprio modelo."),
             )
         self.device = choose_device(device)
-        self.model = model.to(self.device)
+        self.model: GPT | Any = model.to(self.device)
         self.tokenizer = tokenizer
         if precision == "auto":
             fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -94,7 +98,9 @@ class Engine:
                     ),
                     tr("Use the CPU, or bfloat16.", "Use a CPU, ou bfloat16."),
                 )
-            to_int8(self.model)
+            if not isinstance(model, GPT):
+                raise UserError(tr("int8 is for decoders only.", "int8 é só para decoders."))
+            to_int8(model)
         self.precision = precision
         self.rereader = Rereader(model, self.device, precision == "bfloat16")
         self.next_tokens = NextTokens(tokenizer, self.rereader if precision == "float32" else None)
@@ -248,6 +254,8 @@ class Engine:
     def _batch_size(self, rows: Sequence[Row], max_tokens: int) -> int:
         if not rows:
             return 1
+        if not isinstance(self.model, GPT):
+            return MAX_ROWS
         c = self.model.config
         a_row = 2 * c.n_layer * c.n_kv_head * c.head_dim * self.slots(rows, max_tokens) * self.cache_dtype.itemsize
         return max(1, min(MAX_ROWS, CACHE_BYTES // a_row))
@@ -255,7 +263,9 @@ class Engine:
     def _run(self, rows: list[Row], max_tokens: int, use_cache: bool) -> Iterator[list[Token]]:
         """Take all rows to their ends, one token each a step; yields each row's final tokens as they come."""
         reader: Reader = self.rereader
-        if use_cache:
+        if use_cache and isinstance(self.model, RecurrentLM):
+            reader = StateReader(self.rereader, self.model)
+        elif use_cache and isinstance(self.model, GPT):
             slots = self.slots(rows, max_tokens)
             decoder = self._decoder(len(rows), max_tokens)
             reader = CachedReader(self.rereader, len(rows), slots, self.cache_dtype, decoder)

@@ -8,6 +8,7 @@ A ``Grammar`` never changes, and serves any number of completions and threads.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -99,6 +100,10 @@ def _calls(tokenizer: Tokenizer, tools: Sequence[tuple[str, Mapping[str, Any]]])
     return rules
 
 
+class Unfollowed(UserError):
+    """A grammar became too complex in the middle of a text."""
+
+
 class Grammar:
     """What a completion must be, for any number of them.
 
@@ -116,6 +121,11 @@ class Grammar:
             why = _why(self._first)
             raise UserError(tr(f"not a schema that can be followed: {why}", f"esquema que não se pode seguir: {why}"))
         self._ends = vocabulary.ends
+        first = self._first.deep_copy()
+        first.compute_bitmask()
+        if first.is_error():
+            why = _why(first)
+            raise UserError(tr(f"no text can follow the schema: {why}", f"nenhum texto pode seguir o esquema: {why}"))
 
     def matcher(self) -> "Matcher":
         """For one completion."""
@@ -147,10 +157,11 @@ class Matcher:
         self._inner.consume_token(id)
 
     def check(self) -> None:
-        """Raise a ``UserError`` if the grammar could not be followed to its end."""
+        """Raise ``Unfollowed`` if the grammar could not be followed to its end."""
         if self._inner.is_error():
             why = _why(self._inner)
-            raise UserError(tr(f"the schema could not be followed: {why}", f"não foi possível seguir o esquema: {why}"))
+            told = f"the schema could not be followed: {why}", f"não foi possível seguir o esquema: {why}"
+            raise Unfollowed(tr(*told))
 
 
 class Vocabulary:
@@ -212,8 +223,11 @@ class _Told:
 
 
 def _why(matcher: Any) -> str:
-    first = str(matcher.get_error()).strip().partition("\n")[0]
-    return first.rpartition("failed to compile JSON schema: ")[2].removeprefix("Parser Error: ")
+    """llguidance's own words, without the grammar that it shows and what points into it."""
+    said = re.split(r"\n\s*\d+ \| |\n<state>", str(matcher.get_error()))[0]
+    lines = [line.strip() for line in said.rpartition("failed to compile JSON schema: ")[2].split("\n")]
+    said = " ".join(line for line in lines if line.strip("^")).removeprefix("Parser Error: ")
+    return re.sub(r"(?<!parse) error: ", ", error: ", said)[:500]
 
 
 def _laid_out(schema: Mapping[str, Any]) -> str:

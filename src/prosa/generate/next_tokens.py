@@ -24,9 +24,13 @@ def all_finite(logits: Tensor) -> bool:
     return math.isfinite(lowest.item()) and math.isfinite(highest.item())
 
 
-def diverged() -> UserError:
-    """The error for a model whose logits are not finite."""
-    return UserError(
+class Diverged(UserError):
+    """A model's logits are not finite."""
+
+
+def diverged() -> Diverged:
+    """The error for such a model."""
+    return Diverged(
         tr("the model gives values that are not finite.", "o modelo produz valores que não são finitos."),
         tr("Its training diverged: use an earlier checkpoint.", "O treino divergiu: use um checkpoint anterior."),
     )

@@ -8,15 +8,17 @@ Shapes: B rows, T tokens, C model width, V vocabulary, N rows that are read anew
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from prosa.generate.decoder import Decoder
 from prosa.models.gpt import GPT
+from prosa.models.recurrent import RecurrentLM
 from prosa.nn.arena import ArenaRows
 from prosa.nn.cache import KVCache
+from prosa.nn.recurrent import State
 
 
 class Reader(Protocol):
@@ -41,10 +43,11 @@ class Rereader:
     """Reads every window from its start each time: slow, and the reference for what is right.
 
     Args:
+        model: a decoder, or any language model (``models/language_model.py``).
         bfloat16: compute in it, by autocast.
     """
 
-    def __init__(self, model: GPT, device: torch.device, bfloat16: bool = False) -> None:
+    def __init__(self, model: GPT | Any, device: torch.device, bfloat16: bool = False) -> None:
         self.model, self.device, self.bfloat16 = model, device, bfloat16
 
     def __call__(self, windows: Sequence[list[int]]) -> Tensor:
@@ -136,3 +139,43 @@ class CachedReader:
     def _new_cache(self, batch: int) -> KVCache:
         c = self.model.config
         return KVCache(c.n_layer, batch, c.n_kv_head, self.slots, c.head_dim, self.device, self.dtype)
+
+
+class StateReader:
+    """Reads a recurrent model's windows a token at a time, from the states that it left each row in.
+
+    A window that is new, or that lost its beginning, is read anew up to its last token, equal ones once.
+    """
+
+    def __init__(self, again: Rereader, model: RecurrentLM) -> None:
+        self.again, self.model, self.device = again, model, again.device
+        self.states: list[list[State] | None] = []  # of each row, (1, C); None: nothing was read
+        self.filled: list[int] = []
+
+    def __call__(self, windows: Sequence[list[int]]) -> Tensor:
+        if not self.filled:
+            self.states, self.filled = [None] * len(windows), [-1] * len(windows)
+        with self.again.precision():
+            read: dict[tuple[int, ...], list[State] | None] = {(): None}
+            for row, window in enumerate(windows):
+                if self.filled[row] != len(window) - 1:
+                    beginning = tuple(window[:-1])
+                    if beginning not in read:
+                        read[beginning] = self.model.read(torch.tensor([beginning], device=self.device))[1]
+                    self.states[row] = read[beginning]
+            ids_B1 = torch.tensor([[window[-1]] for window in windows], device=self.device)
+            hidden_B1C, after = self.model.read(ids_B1, self._joined())
+            logits_BV = self.model.head(hidden_B1C[:, 0])
+        self.states = [[tuple(part[[row]] for part in state) for state in after] for row in range(len(windows))]
+        self.filled = [len(window) for window in windows]
+        return logits_BV
+
+    def keep(self, rows: list[int]) -> None:
+        """Drop the other rows' states."""
+        self.states, self.filled = [self.states[row] for row in rows], [self.filled[row] for row in rows]
+
+    def _joined(self) -> list[State]:
+        """All rows' states, (B, C), one a layer; zeros where nothing was read."""
+        rows = [state or self.model.zeros(1) for state in self.states]
+        layers = zip(*rows, strict=True)
+        return [tuple(map(torch.cat, zip(*states, strict=True))) for states in layers]

@@ -72,11 +72,11 @@ class Room:
         while (start := _gap(self.ranges, size, self.arena.size)) is None:
             self.ranges.remove(idle.pop(0))
         new = Range(start, size)
-        insort(self.ranges, new, key=lambda r: r.start)
         if source is not None:  # what it holds is still there, even if it had to go
             self._copy(source, new, shared)
             if not source.busy and shared == len(source.tokens) and source in self.ranges:
                 self.ranges.remove(source)  # the new one has all of it
+        insort(self.ranges, new, key=lambda r: r.start)
         return new
 
     def look_again(self, range: Range, tokens: Sequence[int]) -> None:

@@ -8,14 +8,20 @@ one that is being read waits for that, and copies (room.py). Who waits for a pla
 
 Tokens are those of ``Engine``: the rows, their random streams, the choice and its second look are the same objects.
 
+What raises for all at once is done again for each alone, so that an error ends only the text that it belongs to.
+
 One thread, which owns the model while it steps. For many threads: service.py. Shapes: N prompts, T tokens.
 """
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from prosa.core.errors import UserError
 from prosa.core.language import number, tr
+from prosa.generate.completion import Token
 from prosa.generate.decoder import Decoder, can_decode
 from prosa.generate.engine import CACHE_BYTES, MAX_ROWS, Engine
 from prosa.generate.job import Cancelled, End, Job
@@ -23,6 +29,8 @@ from prosa.generate.next_tokens import all_finite, diverged
 from prosa.generate.reader import read_last
 from prosa.generate.room import Room
 from prosa.nn.arena import Arena
+
+Made = TypeVar("Made")
 
 CHUNK = 128
 """Tokens of prompts that are read in a step. More would be read little faster, and the others would wait longer."""
@@ -86,15 +94,13 @@ class Scheduler:
             writing = [job for job in self.jobs if job.left == chunk.get(job, 0)]
             if not writing and not chunk:
                 return
-            logits = self._read(chunk, writing)
-            for job, n in chunk.items():
-                at = len(job.place.tokens)
-                job.place.tokens += job.row.window[at : at + n]
-                self.read += n
-            for job in writing:
-                job.place.tokens.append(job.row.window[-1])
-            if writing:
-                self._write(writing, logits)
+            reading = [job for job in self.jobs if job in chunk or job in writing]
+            for jobs, logits in self._each(reading, lambda some: self._read(*_among(some, chunk, writing))):
+                for job in jobs:
+                    self._went_on(job, chunk.get(job, 0), writes=job in writing)
+                writers = [job for job in jobs if job in writing]
+                if writers:
+                    self._write(writers, logits)
 
     def fail(self, error: Exception) -> None:
         """End all texts with an error, and begin anew."""
@@ -102,6 +108,36 @@ class Scheduler:
         self.room.forget()
         for job in jobs:
             job.give([], error)
+
+    def _each(self, jobs: list[Job], do: Callable[[list[Job]], Made]) -> list[tuple[list[Job], Made]]:
+        """What comes of doing something for all, or, where that raises, for each alone; who raises alone is ended.
+
+        Args:
+            do: what can be done again after it has raised.
+        """
+        try:
+            return [(jobs, do(jobs))]
+        except Exception as error:  # whatever it is, the others must not suffer
+            if len(jobs) > 1:
+                return [one for job in jobs for one in self._each([job], do)]
+            self._fail_one(jobs[0], error)
+            return []
+
+    def _fail_one(self, job: Job, error: Exception) -> None:
+        """End a text with an error. What was read of it serves nobody."""
+        self.jobs.remove(job)
+        if job in self._turns:
+            self._turns.remove(job)
+        self.room.drop(job.place)
+        job.give([], error)
+
+    def _went_on(self, job: Job, n: int, *, writes: bool) -> None:
+        """So many tokens of a prompt have been read, and the last of the window where it writes."""
+        at = len(job.place.tokens)
+        job.place.tokens += job.row.window[at : at + n]
+        self.read += n
+        if writes:
+            job.place.tokens.append(job.row.window[-1])
 
     def _leave(self, job: Job) -> None:
         self.jobs.remove(job)
@@ -116,10 +152,9 @@ class Scheduler:
         """
         chunk: dict[Job, int] = {}
         looked: list[Job] = []
-        for job in self._turns:
-            if self._waits(job):
+        for job in list(self._turns):
+            if self._waits(job) or not self._each([job], self._look_again):
                 continue
-            self.room.look_again(job.place, job.row.window[:-1])
             if job.left:
                 longest, rows = max(chunk.values(), default=0), len(chunk) + 1
                 n = min(job.left, self.chunk - sum(chunk.values()) if self._decodes else self.chunk // rows)
@@ -132,6 +167,10 @@ class Scheduler:
             if job.left > chunk.get(job, 0):
                 self._turns.append(job)
         return chunk
+
+    def _look_again(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self.room.look_again(job.place, job.row.window[:-1])
 
     def _waits(self, job: Job) -> bool:
         """Whether one that joined before is reading what this one begins with too."""
@@ -148,7 +187,7 @@ class Scheduler:
     def _read(self, chunk: dict[Job, int], writing: list[Job]) -> Tensor:
         """Read what is new; logits (B, V) of what comes next, of those that are writing."""
         if self._decodes:
-            jobs = [job for job in self.jobs if job in chunk or job.left == 0]
+            jobs = [job for job in self.jobs if job in chunk or job in writing]
             starts = [len(job.place.tokens) for job in jobs]
             ends = [at + chunk.get(job, 0) + (job in writing) for job, at in zip(jobs, starts, strict=True)]
             parts = [job.row.window[at:end] for job, at, end in zip(jobs, starts, ends, strict=True)]
@@ -185,26 +224,39 @@ class Scheduler:
             jobs, logits = self._without_failed(jobs, logits)
             if not jobs:
                 return
-        for job, token in zip(jobs, self.engine.next_tokens(logits, [job.row for job in jobs]), strict=True):
-            self.written += 1
-            final = job.row.take(token)
-            if job.row.finish_reason is not None:
-                self._leave(job)
-                job.give(final, _end_of(job))
-                continue
-            if len(job.row.window) - 1 != len(job.place.tokens):  # it lost its beginning: all is at another position
-                job.place.tokens.clear()
-                self._turns.append(job)
-            job.give(final)
+        at = {job: n for n, job in enumerate(jobs)}
+
+        def choose(some: list[Job]) -> list[Token]:
+            mine = logits if len(some) == len(jobs) else logits[[at[job] for job in some]]
+            return self.engine.next_tokens(mine, [job.row for job in some])
+
+        for some, tokens in self._each(jobs, choose):
+            for job, token in zip(some, tokens, strict=True):
+                self.written += 1
+                try:
+                    final = job.row.take(token)
+                except Exception as error:
+                    self._fail_one(job, error)
+                else:
+                    self._went_on_writing(job, final)
+
+    def _went_on_writing(self, job: Job, final: list[Token]) -> None:
+        """A text has one token more."""
+        if job.row.finish_reason is not None:
+            self._leave(job)
+            job.give(final, _end_of(job))
+            return
+        if len(job.row.window) - 1 != len(job.place.tokens):  # it lost its beginning: all is at another position
+            job.place.tokens.clear()
+            self._turns.append(job)
+        job.give(final)
 
     def _without_failed(self, jobs: list[Job], logits: Tensor) -> tuple[list[Job], Tensor]:
         """End those whose logits are not finite, and only those."""
         good = logits.isfinite().all(dim=-1).tolist()
         for job, is_good in zip(jobs, good, strict=True):
             if not is_good:
-                self.jobs.remove(job)
-                self.room.drop(job.place)
-                job.give([], diverged())
+                self._fail_one(job, diverged())
         return [job for job, is_good in zip(jobs, good, strict=True) if is_good], logits[good]
 
     def _decoder(self, tokens: int) -> Decoder:
@@ -215,10 +267,15 @@ class Scheduler:
         return self._decoders[one]
 
 
+def _among(some: Sequence[Job], chunk: dict[Job, int], writing: Sequence[Job]) -> tuple[dict[Job, int], list[Job]]:
+    """What some of the batch read, and who of them writes."""
+    return {job: chunk[job] for job in some if job in chunk}, [job for job in some if job in writing]
+
+
 def _end_of(job: Job) -> End:
     try:
         return job.row.completion()
-    except UserError as error:
+    except Exception as error:
         return error
 
 

@@ -1,8 +1,8 @@
 """Completions for many at a time: requests from any thread and from asyncio, one thread that runs the model.
 
 A request is checked where it is made, waits in a bounded queue, in the order of arrival, until there is place in the
-batch (scheduler.py), and can be taken back at any time. What goes wrong in the model is the answer to those who are in
-the batch then; the thread goes on with the others.
+batch (scheduler.py), and can be taken back at any time. What goes wrong for one is the answer to that one; what goes
+wrong for nobody in particular, to those who are in the batch then. The thread goes on with the others.
 """
 
 import threading
@@ -294,4 +294,3 @@ class Service:
                 self._waiting.popleft()
             if error is not None:
                 job.give([], error)
-                raise error

@@ -70,7 +70,7 @@ class Writer:
         if last:
             free = len(self._held)
         else:
-            end, free, at = len(text) - _overlap(text, self._stop), 0, 0
+            end, free, at = len(text) - overlap(text, self._stop), 0, 0
             for number, token in enumerate(self._held[: self._whole], 1):
                 start, at = at, at + len(token.text)
                 if at > end:
@@ -89,9 +89,12 @@ class Writer:
                 break
             kept.append(replace(token, text=token.text[: cut - at]))
             at += len(token.text)
+        if kept:
+            whole = self._held[len(kept) - 1].text
+            kept[-1] = replace(kept[-1], removed=whole[len(kept[-1].text) :])
         return kept
 
 
-def _overlap(text: str, stop: tuple[str, ...]) -> int:
+def overlap(text: str, stop: tuple[str, ...]) -> int:
     """The length of the longest end of ``text`` that is the beginning of a stop string."""
     return max((n for s in stop for n in range(1, min(len(s), len(text) + 1)) if text.endswith(s[:n])), default=0)

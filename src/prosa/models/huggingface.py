@@ -13,6 +13,7 @@ from prosa.core.files import write_json
 from prosa.core.language import tr
 from prosa.models.folder import CONFIG, checksum, read_config, read_weights, write_folder
 from prosa.models.gpt import GPT
+from prosa.models.huggingface_bert import is_bert
 from prosa.models.huggingface_config import OTHERS, from_config, is_scored, to_config
 from prosa.models.huggingface_weights import from_weights, to_weights
 from prosa.tokenizers.config import END
@@ -55,6 +56,18 @@ def load_model(folder: Path) -> GPT:
                 "tokens.",
             ),
             tr("Give the model it was made from.", "Dê o modelo de que ele foi feito."),
+        )
+    if is_bert(mapping):
+        raise UserError(
+            tr(
+                f"{folder} is BERT, which reads both sides of a blank and does not write on.",
+                f"{folder} é um BERT, que lê os dois lados de uma lacuna e não escreve adiante.",
+            ),
+            tr(
+                'It fills blanks: prosa fill RUN "O [MASK] roeu a roupa"; and classifies: prosa train-classifier',
+                'Ele preenche lacunas: prosa fill EXECUÇÃO "O [MASK] roeu a roupa"; e classifica: '
+                "prosa train-classifier",
+            ),
         )
     if str(mapping.get("model_type")) in OTHERS:
         raise UserError(

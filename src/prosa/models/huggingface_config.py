@@ -92,7 +92,7 @@ def is_scored(mapping: Mapping[str, Any]) -> bool:
     return isinstance(named, list) and any(str(name).endswith("ForSequenceClassification") for name in named)
 
 
-class _Fields:
+class Fields:
     """``config.json`` read field by field, with the defaults of ``transformers``."""
 
     def __init__(self, mapping: Mapping[str, Any], where: str) -> None:
@@ -100,6 +100,7 @@ class _Fields:
         self.where = where
 
     def whole(self, name: str, default: int | None = None) -> int:
+        """A whole number."""
         value = self.mapping.get(name)
         value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool):
@@ -112,6 +113,7 @@ class _Fields:
         return value
 
     def real(self, name: str, default: float, mapping: Mapping[str, Any] | None = None) -> float:
+        """A number."""
         value = (self.mapping if mapping is None else mapping).get(name, default)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise UserError(
@@ -134,6 +136,7 @@ class _Fields:
             )
 
     def part(self, name: str) -> Mapping[str, Any]:
+        """An object; empty where there is none."""
         value = self.mapping.get(name)
         return value if isinstance(value, Mapping) else {}
 
@@ -148,7 +151,7 @@ def from_config(mapping: Mapping[str, Any], where: str) -> GPTConfig:
     known = (*ARCHITECTURES, SPEEDRUN)
     if not isinstance(model_type, str) or model_type not in known:
         raise unknown(tr(f"model_type in {where}", f"model_type em {where}"), str(model_type), known)
-    fields = _Fields(mapping, where)
+    fields = Fields(mapping, where)
     if model_type == SPEEDRUN:
         own = {field.name for field in dataclasses.fields(GPTConfig)}
         config = from_mapping(GPTConfig, {name: value for name, value in mapping.items() if name in own}, where)
@@ -161,7 +164,7 @@ def from_config(mapping: Mapping[str, Any], where: str) -> GPTConfig:
     return config
 
 
-def _from_gpt2(fields: _Fields) -> GPTConfig:
+def _from_gpt2(fields: Fields) -> GPTConfig:
     fields.must("activation_function", "gelu_new", "gelu_pytorch_tanh")
     fields.must("scale_attn_weights", True)
     fields.must("scale_attn_by_inverse_layer_idx", False)
@@ -182,7 +185,7 @@ def _from_gpt2(fields: _Fields) -> GPTConfig:
     )
 
 
-def _from_modern(fields: _Fields, model_type: str) -> GPTConfig:
+def _from_modern(fields: Fields, model_type: str) -> GPTConfig:
     fields.must("hidden_act", "silu")
     fields.must("attention_bias", False)
     fields.must("mlp_bias", False)

@@ -3,6 +3,8 @@
 Names and shapes are the decoder's, and ``score.weight`` (n, C). ``transformers`` takes the output of the last token
 that is not ``pad_token_id``: this is ``<|endoftext|>``, with which no text ends. It knows of no bias: ours is in
 ``config.json`` under ``prosa`` (``score_bias``), since a tensor that it does not know would make it warn.
+
+Of BERT the names are ``huggingface_bert.py``'s, and the head is ``classifier``, with a bias.
 """
 
 import dataclasses
@@ -16,29 +18,39 @@ from torch import Tensor
 from prosa.core.errors import UserError
 from prosa.core.files import read_json, write_json
 from prosa.core.language import tr
+from prosa.models.bert import Bert
 from prosa.models.folder import CONFIG, read_config, read_weights, write_folder
+from prosa.models.huggingface_bert import filled, is_bert, read_bert
+from prosa.models.huggingface_bert import to_config as bert_config
+from prosa.models.huggingface_bert import to_weights as bert_weights
 from prosa.models.huggingface_config import SCORED, from_config, is_scored, to_config
-from prosa.models.huggingface_weights import from_weights, to_weights
-from prosa.models.scored import ScoredGPT
+from prosa.models.huggingface_weights import from_weights, to_weights, without_initialisation
+from prosa.models.scored import Scored, ScoredBert, ScoredGPT
 from prosa.tokenizers.protocol import Tokenizer
 
 SCORE = "score.weight"
+BERT, CLASSIFIER = "BertForSequenceClassification", "classifier.weight"
 
 
-def save_scored(model: ScoredGPT, folder: Path, *, tokenizer: Tokenizer | None = None) -> None:
+def save_scored(model: Scored, folder: Path, *, tokenizer: Tokenizer | None = None) -> None:
     """Write the model, in the dtype it has, and the tokenizer when given.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; files that were there before stay whole.
     """
-    config = to_config(model.config.backbone, tokenizer=tokenizer, dtype=model.score.weight.dtype)
-    labels = model.config.labels
-    config |= {
-        "architectures": [SCORED[config["model_type"]]],
+    dtype, labels = model.score.weight.dtype, model.config.labels
+    names = {
         "id2label": {str(n): label for n, label in enumerate(labels)},
         "label2id": {label: n for n, label in enumerate(labels)},
-        "pad_token_id": config["eos_token_id"],
     }
+    if isinstance(model, ScoredBert):
+        config = bert_config(model.backbone.config, BERT, tokenizer=tokenizer, dtype=dtype) | names
+        write_folder(folder, config, bert_weights(model))
+        if tokenizer is not None:
+            tokenizer.save(folder)
+        return
+    config = to_config(model.backbone.config, tokenizer=tokenizer, dtype=dtype) | names
+    config |= {"architectures": [SCORED[config["model_type"]]], "pad_token_id": config["eos_token_id"]}
     if model.config.bias:
         config["prosa"] = {**config["prosa"], "score_bias": model.score.bias.detach().tolist()}
     weights = to_weights(model.backbone) | {SCORE: model.score.weight.detach().cpu().contiguous()}
@@ -48,7 +60,7 @@ def save_scored(model: ScoredGPT, folder: Path, *, tokenizer: Tokenizer | None =
         _name_padding(folder / "tokenizer_config.json")
 
 
-def load_scored(folder: Path) -> ScoredGPT:
+def load_scored(folder: Path) -> Scored:
     """A reward model or classifier of ours or from elsewhere; on the CPU, in evaluation mode.
 
     Raises:
@@ -66,6 +78,11 @@ def load_scored(folder: Path) -> ScoredGPT:
                 "Faça um com: prosa reward MODELO --data ARQUIVO, ou prosa train-classifier ARQUIVO --out EXECUÇÃO",
             ),
         )
+    if is_bert(mapping):
+        shape, tensors, read = read_bert(folder)
+        names = _labels(mapping, tensors.get(CLASSIFIER))
+        made = without_initialisation(lambda: ScoredBert(Bert(shape), names))
+        return filled(made, tensors, read).eval()
     config = dataclasses.replace(from_config(mapping, str(folder / CONFIG)), tied=True)
     weights, where = read_weights(folder)
     score = weights.pop(SCORE, None)

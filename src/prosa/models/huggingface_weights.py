@@ -10,17 +10,19 @@
 Sinusoidal positions, or none, become GPT-2's position table: the values they have, or zeros.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.models.gpt import GPT, GPTConfig, fixed_positions
+
+M = TypeVar("M", bound=nn.Module)
 
 HEAD = "lm_head.weight"
 TABLE = "transformer.wpe.weight"
@@ -59,10 +61,14 @@ class _NoInitialisation(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def _without_values(config: GPTConfig) -> GPT:
+def without_initialisation(make: Callable[[], M]) -> M:
     """A model of which only names and shapes are there."""
     with torch.device("meta"), _NoInitialisation():
-        return GPT(config)
+        return make()
+
+
+def _without_values(config: GPTConfig) -> GPT:
+    return without_initialisation(lambda: GPT(config))
 
 
 @dataclass(frozen=True)
@@ -149,11 +155,13 @@ def from_weights(config: GPTConfig, weights: Mapping[str, Tensor], where: str) -
         short = name.partition(".")[2]
         key = short if short in left and name not in left and name != HEAD else name
         if key not in left:
-            raise _bad(where, tr(f"tensor {name} is missing", f"falta o tensor {name}"))
+            raise bad_weights(where, tr(f"tensor {name} is missing", f"falta o tensor {name}"))
         tensor = left.pop(key)
         if tensor.shape != shape:
             found = tuple(tensor.shape)
-            raise _bad(where, tr(f"tensor {key} is {found}, not {shape}", f"o tensor {key} é {found}, e não {shape}"))
+            raise bad_weights(
+                where, tr(f"tensor {key} is {found}, not {shape}", f"o tensor {key} é {found}, e não {shape}")
+            )
         return tensor
 
     state: dict[str, Tensor] = {}
@@ -169,12 +177,12 @@ def from_weights(config: GPTConfig, weights: Mapping[str, Tensor], where: str) -
     table = _fixed_table(config, state["embedding.weight"].dtype)
     if table is not None and not torch.allclose(take(TABLE, tuple(table.shape)).to(table.dtype), table, atol=1e-6):
         kind = config.positions
-        raise _bad(
+        raise bad_weights(
             where,
             tr(f"tensor {TABLE} does not hold {kind} positions", f"o tensor {TABLE} não contém posições {kind}"),
         )
     if config.tied and HEAD in left and not torch.equal(left.pop(HEAD), state["embedding.weight"]):
-        raise _bad(
+        raise bad_weights(
             where,
             tr(
                 f"the head is tied to the embedding, but tensor {HEAD} differs from it",
@@ -183,7 +191,9 @@ def from_weights(config: GPTConfig, weights: Mapping[str, Tensor], where: str) -
         )
     if left:
         name = min(left)
-        raise _bad(where, tr(f"tensor {name} is not part of this model", f"o tensor {name} não faz parte deste modelo"))
+        raise bad_weights(
+            where, tr(f"tensor {name} is not part of this model", f"o tensor {name} não faz parte deste modelo")
+        )
     model.load_state_dict(state, assign=True)
     return model
 
@@ -201,7 +211,7 @@ def from_gpt2_state_dict(state: Mapping[str, Tensor], *, n_head: int = 0, dropou
     names = {name.removeprefix("transformer."): tensor for name, tensor in state.items()}
     for name in ("wte.weight", "wpe.weight", "h.0.mlp.c_fc.weight"):
         if name not in names:
-            raise _bad(where, tr(f"tensor {name} is missing", f"falta o tensor {name}"))
+            raise bad_weights(where, tr(f"tensor {name} is missing", f"falta o tensor {name}"))
     vocab_size, d_model = names["wte.weight"].shape
     head = names.get(HEAD)
     config = GPTConfig(
@@ -218,7 +228,8 @@ def from_gpt2_state_dict(state: Mapping[str, Tensor], *, n_head: int = 0, dropou
     return from_weights(config, state, where)
 
 
-def _bad(where: str, what: str) -> UserError:
+def bad_weights(where: str, what: str) -> UserError:
+    """The error for weights that do not fit: ``where`` says what was read."""
     return UserError(
         f"{where}: {what}.",
         tr(

@@ -57,7 +57,7 @@ class RecurrentLM(nn.Module):
         config.check()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.cells = nn.ModuleList(CELLS[config.kind](config.d_model, config.d_model) for _ in range(config.n_layer))
+        self.layers = nn.ModuleList(CELLS[config.kind](config.d_model, config.d_model) for _ in range(config.n_layer))
         self.head_bias = nn.Parameter(torch.empty(config.vocab_size))
         if not config.tied:
             self.unembedding = nn.Linear(config.d_model, config.vocab_size, bias=False)
@@ -72,7 +72,7 @@ class RecurrentLM(nn.Module):
         """
         nn.init.normal_(self.embedding.weight, std=self.config.d_model**-0.5)
         nn.init.zeros_(self.head_bias)
-        for cell in self.cells:
+        for cell in self.layers:
             if isinstance(cell, LSTMCell):
                 nn.init.ones_(cell.input.bias[cell.d_model : 2 * cell.d_model])
         if not self.config.tied:
@@ -102,7 +102,12 @@ class RecurrentLM(nn.Module):
         starts_BT = None if documents_BT is None else document_starts(documents_BT)
         x_BTC = self.embedding(ids_BT)
         after = []
-        for layer, cell in enumerate(self.cells):
+        for layer, cell in enumerate(self.layers):
             x_BTC, state = read(cell, x_BTC, states[layer] if states else None, starts_BT=starts_BT)
             after.append(state)
         return x_BTC, after
+
+    def zeros(self, rows: int) -> list[State]:
+        """The states before anything was read, one a layer."""
+        zeros_BC = self.embedding.weight.new_zeros(rows, self.config.d_model)
+        return [(zeros_BC,) * CELLS[self.config.kind].parts] * self.config.n_layer

@@ -1,9 +1,11 @@
-"""A decoder that gives a few numbers for a text in place of a next token: a reward, or a logit for each class.
+"""A model that gives a few numbers for a text in place of a token: a reward, or a logit for each class.
 
-The language head is replaced by a linear layer on what the decoder makes of the text's last token, which has seen all
-of it (Radford et al. 2018, 3.2; Ouyang et al. 2022, arXiv 2203.02155, 3.5):
+The language head is replaced by a linear layer on what the model makes of one token that has seen all of the text: of a
+decoder the last (Radford et al. 2018, 3.2; Ouyang et al. 2022, arXiv 2203.02155, 3.5), of BERT the first, ``[CLS]``,
+through its pooler (Devlin et al. 2018, 4.1):
 
-    y = W h[last] (+ b)        h = hidden(ids): (B, T, C);  W: (n, C), zero at first;  y: (B, n)
+    y = W h[last] (+ b)            h = hidden(ids): (B, T, C);  W: (n, C), zero at first;  y: (B, n)
+    y = W tanh(P h[0] + c) + b
 
 Texts of a batch stand at the left; what is after a text's last token cannot be seen by it. Shapes: B texts, T tokens
 of the longest, C = d_model, n outputs.
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from prosa.models.bert import Bert, BertConfig, initialise
 from prosa.models.gpt import GPT, GPTConfig
 
 
@@ -23,7 +26,7 @@ from prosa.models.gpt import GPT, GPTConfig
 class ScoredConfig:
     """A scored model's shape."""
 
-    backbone: GPTConfig  # tied, since there is no language head
+    backbone: GPTConfig | BertConfig  # a decoder's is tied, since there is no language head
     labels: tuple[str, ...]  # what each output is: ("reward",), or the classes
     bias: bool = False
 
@@ -41,6 +44,8 @@ class ScoredGPT(nn.Module):
         labels: what each output is.
         bias: whether the head has one. ``transformers`` knows of none: there, outputs lack it.
     """
+
+    reads_first = False  # which token stands for the text
 
     def __init__(self, backbone: GPT, labels: Sequence[str], *, bias: bool = False) -> None:
         super().__init__()
@@ -70,6 +75,51 @@ class ScoredGPT(nn.Module):
         """(..., C) -> (..., n)."""
         outputs: Tensor = self.score(hidden)
         return outputs
+
+
+class ScoredBert(nn.Module):
+    """BERT with a head of ``len(labels)`` outputs, all zero at first.
+
+    Args:
+        backbone: taken over; it gets a pooler where it has none.
+        labels: what each output is.
+    """
+
+    reads_first = True
+
+    def __init__(self, backbone: Bert, labels: Sequence[str]) -> None:
+        super().__init__()
+        width, table = backbone.config.d_model, backbone.embedding.weight
+        if backbone.pooler is None:
+            backbone.pooler = nn.Linear(width, width, device=table.device, dtype=table.dtype)
+            initialise(backbone.pooler)
+        self.config = ScoredConfig(backbone.config, tuple(labels), bias=True)
+        self.backbone = backbone
+        self.dropout = nn.Dropout(backbone.config.dropout)
+        self.score = nn.Linear(width, len(labels), device=table.device, dtype=table.dtype)
+        for parameter in self.score.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, ids_BT: Tensor, ends_B: Tensor) -> Tensor:
+        """(B, T) int64 ids, and where each row's text has its last token -> (B, n).
+
+        Raises:
+            UserError: a text is longer than the context.
+        """
+        there_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device) <= ends_B[:, None]
+        return self.head(self.hidden(ids_BT, documents_BT=None if bool(there_BT.all()) else there_BT.long())[:, 0])
+
+    def hidden(self, ids_BT: Tensor, *, documents_BT: Tensor | None = None) -> Tensor:
+        """What the encoder makes of each token, (B, T, C). The arguments are those of ``Bert.hidden``."""
+        return self.backbone.hidden(ids_BT, documents_BT=documents_BT)
+
+    def head(self, first: Tensor) -> Tensor:
+        """Of first tokens, (..., C) -> (..., n)."""
+        outputs: Tensor = self.score(self.dropout(self.backbone.pooled(first)))
+        return outputs
+
+
+Scored = ScoredGPT | ScoredBert
 
 
 def last(hidden_BTC: Tensor, ends_B: Tensor) -> Tensor:

@@ -1,28 +1,39 @@
 """The feed-forward half of a block, the same for every token: (B, T, C) -> (B, T, C).
 
 MLP (GPT-2):               down(gelu(up(x))), GELU by its tanh approximation (Hendrycks & Gimpel 2016)
+MLP (BERT; Transformer):   the same with exact GELU, x Φ(x); with ReLU, max(0, x)
 SwiGLU (Shazeer 2020):     down(silu(gate(x)) * up(x))
 ReLU² (So et al. 2021):    down(max(0, up(x))²)
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Activation = Literal["gelu-tanh", "gelu", "relu"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "gelu-tanh": partial(F.gelu, approximate="tanh"),
+    "gelu": F.gelu,
+    "relu": F.relu,
+}
+
 
 class MLP(nn.Module):
-    """Two linear layers with biases and a GELU between them."""
+    """Two linear layers with biases and a GELU between them, or what else is asked for."""
 
-    def __init__(self, d_model: int, d_ff: int) -> None:
+    def __init__(self, d_model: int, d_ff: int, activation: Activation = "gelu-tanh") -> None:
         super().__init__()
         self.up = nn.Linear(d_model, d_ff)
         self.down = nn.Linear(d_ff, d_model)
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        y: Tensor = self.down(F.gelu(self.up(x), approximate="tanh"))
+        y: Tensor = self.down(ACTIVATIONS[self.activation](self.up(x)))
         return y
 
 

@@ -9,7 +9,7 @@ from prosa.core.files import is_complete, write_json
 from prosa.core.language import Lang, tr
 from prosa.evaluate.evaluation import Evaluation
 from prosa.evaluate.tasks.prompting import Prompting
-from prosa.pipeline.run import BASE, CORPUS, EVALUATION, TOKENS, load, run_of
+from prosa.pipeline.run import BASE, CORPUS, EVALUATION, TOKENS, load_any, run_of
 from prosa.pipeline.tasks import FormChoice, TaskScores, measure_tasks
 
 
@@ -88,7 +88,7 @@ def _evaluate_text(
 ) -> Evaluation:
     from prosa.evaluate.evaluation import evaluate_documents
 
-    network, tokenizer, folder = load(model)
+    network, tokenizer, folder = load_any(model)
     run = run_of(folder)
     found = evaluate_documents(
         network.to(choose_device(device)),

@@ -57,7 +57,7 @@ def generate(
         UserError: no such model, an empty prompt where none is possible, a prompt longer than the context.
     """
     from prosa.generate.engine import Engine
-    from prosa.pipeline.run import load
+    from prosa.pipeline.run import load_any
 
     if not prompt:
         raise UserError(
@@ -66,7 +66,7 @@ def generate(
         )
     prompts = [given_prompt(text) for text in prompt]
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, top_logprobs)
-    loaded, tokenizer, _ = load(model)
+    loaded, tokenizer, _ = load_any(model)
     engine = Engine(loaded, tokenizer, device=device, precision=precision)
     if write is None or len(prompts) * samples > 1:
         made = engine.generate(

@@ -8,13 +8,18 @@ from prosa.core.files import is_complete
 from prosa.core.language import tr
 
 if TYPE_CHECKING:
+    from prosa.models.bert import Bert
     from prosa.models.gpt import GPT
+    from prosa.models.language_model import LanguageModel
     from prosa.tokenizers.protocol import Tokenizer
 
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 CORPUS, TOKENIZER, TOKENS = "corpus", "tokenizer", "data"
 CLASSIFIER = "classifier"
+TRANSLATION = "translation"
+VECTORS = "vectors"
 BASE, SFT, REWARD, DPO, RL = "base", "sft", "reward", "dpo", "rl"
+BERT = "bert"
 AFTER_SFT = (DPO, REWARD, RL)
 AFTER_BASE = (SFT, *AFTER_SFT)
 MODEL_STAGES = (RL, DPO, SFT, BASE)  # newest first
@@ -30,8 +35,8 @@ def model_folder(spec: str) -> Path:
     path, stage = Path(spec), ""
     if not path.exists() and ":" in spec:
         head, _, tail = spec.rpartition(":")
-        if tail not in MODEL_STAGES and Path(head).is_dir():
-            raise unknown(tr("stage", "etapa"), tail, MODEL_STAGES)
+        if tail not in (*MODEL_STAGES, BERT) and Path(head).is_dir():
+            raise unknown(tr("stage", "etapa"), tail, (*MODEL_STAGES, BERT))
         path, stage = Path(head), tail
     if not path.is_dir():
         raise UserError(
@@ -55,7 +60,7 @@ def model_folder(spec: str) -> Path:
                 "Dê o modelo em que ele foi incorporado, a pasta acima dele.",
             ),
         )
-    for name in MODEL_STAGES:
+    for name in (*MODEL_STAGES, BERT):
         if is_complete(path / name):
             return path / name
     raise UserError(
@@ -73,16 +78,55 @@ def run_of(model: Path) -> Path | None:
 
 
 def load(spec: str) -> "tuple[GPT, Tokenizer, Path]":
-    """Model, tokenizer and folder of ``spec``.
+    """Decoder, tokenizer and folder of ``spec``.
+
+    Raises:
+        UserError: something is missing, damaged, no decoder, or the tokenizer does not belong to the model.
+    """
+    from prosa.models.huggingface import load_model
+
+    folder = model_folder(spec)
+    model = load_model(folder)
+    return model, _tokenizer(folder, model.config.vocab_size), folder
+
+
+def load_any(spec: str) -> "tuple[LanguageModel, Tokenizer, Path]":
+    """``load``, of any language model.
+
+    Raises:
+        UserError: something is missing, damaged, no language model, or the tokenizer does not belong to the model.
+    """
+    from prosa.models.language_model import load_language_model
+
+    folder = model_folder(spec)
+    model = load_language_model(folder)
+    return model, _tokenizer(folder, model.config.vocab_size), folder
+
+
+def _tokenizer(folder: Path, vocab_size: int) -> "Tokenizer":
+    from prosa.models.huggingface import check_tokenizer
+    from prosa.tokenizers.load import load
+
+    tokenizer = load(folder)
+    check_tokenizer(folder, tokenizer, vocab_size)
+    return tokenizer
+
+
+def is_bert_folder(folder: Path) -> bool:
+    """Whether a model folder holds BERT."""
+    from prosa.models.folder import read_config
+    from prosa.models.huggingface_bert import is_bert
+
+    return is_bert(read_config(folder))
+
+
+def load_bert(folder: Path) -> "tuple[Bert, Tokenizer]":
+    """The encoder of a model folder, and its tokenizer.
 
     Raises:
         UserError: something is missing, damaged, or the tokenizer does not belong to the model.
     """
-    from prosa.models.huggingface import check_tokenizer, load_model
-    from prosa.tokenizers.load import load as load_tokenizer
+    from prosa.models.huggingface_bert import load_bert as load_encoder
 
-    folder = model_folder(spec)
-    model = load_model(folder)
-    tokenizer = load_tokenizer(folder)
-    check_tokenizer(folder, tokenizer, model.config.vocab_size)
-    return model, tokenizer, folder
+    encoder = load_encoder(folder)
+    return encoder, _tokenizer(folder, encoder.config.vocab_size)

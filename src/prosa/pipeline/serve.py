@@ -13,7 +13,7 @@ from prosa.core.device import DeviceName, ReadingPrecisionName
 from prosa.core.errors import UserError
 from prosa.core.files import read_json
 from prosa.core.kernels import keep_few_kernels
-from prosa.core.language import tr
+from prosa.core.language import number, tr
 from prosa.core.progress import say, warn
 from prosa.pipeline.chat import tools_language
 from prosa.pipeline.run import ADAPTER_CONFIG, MODEL_STAGES, load, model_folder
@@ -96,14 +96,25 @@ def serve(
             address = address_of(listener)
             say(tr(f"Serving {', '.join(wanted)} at {address}", f"Servindo {', '.join(wanted)} em {address}"))
             say(tr(f"  chat   {address}/\n  API    {address}/v1", f"  chat   {address}/\n  API    {address}/v1"))
-            if not store.list():  # only now: a key that nobody sees is of no use
+            file = "" if keys is None else f" --keys {keys}"
+            in_force = [key for key in store.list() if key.revoked is None]
+            if store.list():
+                say(
+                    tr(
+                        f"  keys   {number(len(in_force))}, in {store.path} (digests: a lost one cannot be told)\n"
+                        f"Another: prosa keys add NAME{file}",
+                        f"  chaves {number(len(in_force))}, em {store.path} (resumos: uma perdida não se recupera)\n"
+                        f"Outra: prosa keys add NOME{file}",
+                    )
+                )
+            else:  # only now: a key that nobody sees is of no use
                 new_key = store.add(tr("first", "primeira"))
                 say(
                     tr(
                         f"  key    {new_key}\n  with it, open {address}/#key={new_key}\n"
-                        "Keep it now: it is not shown again. More: prosa keys add NAME",
+                        f"Keep it now: it is not shown again. More: prosa keys add NAME{file}",
                         f"  chave  {new_key}\n  com ela, abra {address}/#key={new_key}\n"
-                        "Guarde-a agora: não será mostrada de novo. Outras: prosa keys add NOME",
+                        f"Guarde-a agora: não será mostrada de novo. Outras: prosa keys add NOME{file}",
                     )
                 )
             if not _is_loopback(host):

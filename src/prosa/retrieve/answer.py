@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prosa.core.language import tr
+from prosa.retrieve.chunks import LONGEST_HEADING
 from prosa.retrieve.passage import Passage
 from prosa.retrieve.search import Found, Hit, coverage
 from prosa.retrieve.sentences import sentences
@@ -57,10 +58,15 @@ def nearest_sentence(passage: Passage, text: str) -> str:
 
 
 def _after_heading(passage: Passage) -> int:
-    """Where a passage's text begins after the heading that it begins with, which is no sentence."""
-    line, _, rest = passage.text.partition("\n")
-    title = passage.place.heading.rpartition(" › ")[2]
-    return len(line) + 1 if title and rest.strip() and title in line else 0
+    """Where a passage's text begins after the headings that it begins with, which are no sentences."""
+    titles = set(passage.place.heading.split(" › ")) - {""}
+    at = 0
+    for line in passage.text.splitlines(keepends=True):
+        bare = line.strip("# \t\r\n")
+        if bare and not line.startswith("#") and " ".join(bare.split())[:LONGEST_HEADING] not in titles:
+            break
+        at += len(line)
+    return at if titles and passage.text[at:].strip() else 0
 
 
 def with_passages(question: str, passages: Sequence[tuple[int, str]], mode: Mode) -> str:

@@ -7,7 +7,7 @@ benchmarks/retrieval.py measured no gain from it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prosa.corpus.pieces import cut_text
@@ -24,7 +24,10 @@ _NAMED = re.compile(
     r"(?:cap[íi]tulo|se[çc][ãa]o|t[íi]tulo|anexo|cl[áa]usula|livro|parte|chapter|section|article|appendix|part)\b",
     re.IGNORECASE,
 )
-_LONGEST_HEADING = 100  # characters
+_PLAIN = 7
+"""The level of a heading that is known by its looks: below all that are told."""
+LONGEST_HEADING = 100
+"""Characters of one that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +46,39 @@ class _Section:
     heading: str
 
 
-def chunks(text: str, *, markdown: bool = False, size: int = SIZE) -> Iterator[Chunk]:
+def chunks(
+    text: str, *, markdown: bool = False, titles: Mapping[str, int] | None = None, size: int = SIZE
+) -> Iterator[Chunk]:
     """The passages of a text, in order; every word of it is in exactly one.
 
     Args:
         markdown: headings are lines that begin with #; else short lines that stand alone and are in capitals or
             named (``Capítulo II``, ``CLÁUSULA PRIMEIRA``); those that are both need a blank line only before them.
+        titles: lines that are known to be headings (words joined by one blank), and their levels from 1.
         size: the most characters of one.
     """
-    for section in _sections(text, markdown):
+    for section in _sections(text, markdown, titles or {}):
         yield from _pack(text, section, size)
 
 
-def _sections(text: str, markdown: bool) -> Iterator[_Section]:
-    start, path, heading = 0, list[tuple[int, str]](), ""
-    for at, level, title in _headings(text, markdown):
-        if text[start:at].strip():
+def _sections(text: str, markdown: bool, titles: Mapping[str, int]) -> Iterator[_Section]:
+    """A heading that nothing stands under is in the section of the next one."""
+    start, body, path, heading = 0, 0, list[tuple[int, str]](), ""
+    for at, end, level, title in _headings(text, markdown, titles):
+        if text[body:at].strip():
             yield _Section(start, at, heading)
             start = at
+        elif path and level == _PLAIN:  # of such headings nobody knows the levels
+            level = path[-1][0] + 1
+        body = end
         path = [(n, name) for n, name in path if n < level] + [(level, title)]
         heading = " › ".join(name for _, name in path)
     if text[start:].strip():
         yield _Section(start, len(text), heading)
 
 
-def _headings(text: str, markdown: bool) -> Iterator[tuple[int, int, str]]:
-    """(where it begins, level, title) of each heading."""
+def _headings(text: str, markdown: bool, titles: Mapping[str, int]) -> Iterator[tuple[int, int, int, str]]:
+    """(where it begins, where it ends, level, title) of each heading."""
     at, blank, fenced = 0, True, False
     lines = text.split("\n")
     for number, line in enumerate(lines):
@@ -77,16 +87,18 @@ def _headings(text: str, markdown: bool) -> Iterator[tuple[int, int, str]]:
                 fenced = not fenced
             found = None if fenced else _LEVEL.match(line)
             if found:
-                yield at, len(found[1]), line[found.end() :].rstrip("# \t")[:_LONGEST_HEADING]
+                yield at, at + len(line), len(found[1]), line[found.end() :].rstrip("# \t")[:LONGEST_HEADING]
+        elif titles and (title := " ".join(line.split())) in titles:
+            yield at, at + len(line), titles[title], title[:LONGEST_HEADING]
         elif blank and _is_heading(line) and (_is_clause(line) or not "".join(lines[number + 1 : number + 2]).strip()):
-            yield at, 1, line.strip()
+            yield at, at + len(line), _PLAIN, line.strip()
         blank = not line.strip()
         at += len(line) + 1
 
 
 def _is_heading(line: str) -> bool:
     line = line.strip()
-    if not 3 <= len(line) <= _LONGEST_HEADING or line[-1] in ".!?:;," or not any(map(str.isalpha, line)):
+    if not 3 <= len(line) <= LONGEST_HEADING or line[-1] in ".!?:;," or not any(map(str.isalpha, line)):
         return False
     return line.isupper() or bool(_NAMED.match(line))
 

@@ -2,15 +2,15 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prosa.core.language import number, tr
 from prosa.corpus.config import CorpusConfig
 from prosa.corpus.files import read_as
 from prosa.corpus.problems import Problems
-from prosa.corpus.readers import pdf, plain
+from prosa.corpus.readers import html, pdf, plain
 from prosa.corpus.readers.task import Task
 from prosa.corpus.registry import READERS
 from prosa.corpus.repair import fix_mojibake, normalize
@@ -36,6 +36,7 @@ class _Piece:
     line: int = 0
     record: int = 0
     pages: tuple[tuple[int, int], ...] = ()  # (position in the text, page) of each page
+    titles: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_passages(path: Path, config: CorpusConfig, limits: Limits, problems: Problems) -> Iterator[Passage]:
@@ -53,7 +54,7 @@ def read_passages(path: Path, config: CorpusConfig, limits: Limits, problems: Pr
         part = part if piece.record == record else 0
         record = piece.record
         lines = _Lines(text, piece.line)
-        for chunk in chunks(text, markdown=markdown):
+        for chunk in chunks(text, markdown=markdown, titles=piece.titles):
             part += 1
             place = Place(chunk.heading, record=record, part=part)
             if piece.pages:
@@ -83,8 +84,13 @@ def _pieces(path: Path, config: CorpusConfig, limits: Limits, problems: Problems
                 line += text.count("\n")
     else:
         for task in tasks:
+            titles = _titles(path) if kind == ".html" else {}
             for raw in READERS[kind].texts(task, config, problems):
-                yield _Piece(_repaired(raw.text), record=_record(raw.source))
+                yield _Piece(_repaired(raw.text), record=_record(raw.source), titles=titles)
+
+
+def _titles(path: Path) -> dict[str, int]:
+    return {" ".join(_repaired(title).split()): level for title, level in html.headings(path).items()}
 
 
 def _of_pages(task: Task, limits: Limits, problems: Problems) -> Iterator[_Piece]:

@@ -8,6 +8,7 @@ from typing import Self
 
 from prosa.core.errors import UserError
 from prosa.generate.completion import Completion, Token
+from prosa.generate.grammar import Unfollowed
 from prosa.generate.job import Cancelled
 from prosa.generate.sampling import Sampling
 from prosa.generate.service import Service
@@ -36,11 +37,14 @@ class Answers:
     Args:
         account: counts their tokens.
         idle: seconds after which ``pieces`` gives None where nothing comes.
+        constrained: the field of the request that says what their grammar is.
     """
 
-    def __init__(self, service: Service, account: Account, deadline: Deadline, idle: float) -> None:
+    def __init__(
+        self, service: Service, account: Account, deadline: Deadline, idle: float, constrained: str | None = None
+    ) -> None:
         self._service, self._account = service, account
-        self._deadline, self._idle = deadline, idle
+        self._deadline, self._idle, self._constrained = deadline, idle, constrained
         self._streams: list[Stream] = []
         self._read: list[list[Stream]] = []  # streams of the same prompt
         self._tasks: list[asyncio.Task[None]] = []
@@ -134,7 +138,7 @@ class Answers:
             else:
                 if not isinstance(item, Cancelled):
                     if isinstance(item, UserError):
-                        raise told(item) from item
+                        raise told(item, self._constrained if isinstance(item, Unfollowed) else None) from item
                     raise item
                 if index not in self._stopped:
                     raise ending()  # nobody else cancels

@@ -89,7 +89,7 @@ async def text_to_ids(request: Request, body: TokenizeRequest) -> Response:
     """The ids of a text or a conversation."""
     state = state_of(request)
     model = state.models.find(body.model)
-    return JSONResponse(await asyncio.to_thread(tokenize, model, body, state.config.max_messages))
+    return JSONResponse(await asyncio.to_thread(tokenize, model, body, state.config, state.toolbox))
 
 
 @router.post("/detokenize", **JSON)

@@ -1,11 +1,8 @@
 """``/v1/chat/completions``: from a conversation to its answers, at once or as they are written."""
 
 import asyncio
-import contextlib
-import secrets
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 
 from prosa.core.errors import UserError
@@ -15,14 +12,14 @@ from prosa.generate.sampling import Sampling
 from prosa.serve.accounts import Account
 from prosa.serve.answers import Answers
 from prosa.serve.budget import most_tokens
-from prosa.serve.chat_request import ChatRequest, conversation
+from prosa.serve.chat_request import ChatRequest, check_messages, conversation
 from prosa.serve.errors import told, wrong
 from prosa.serve.fields import check_bias
 from prosa.serve.grounded import Grounds, ground
+from prosa.serve.objects import Objects, begun
 from prosa.serve.state import Asked
 from prosa.serve.tools import Offer, grammar, offer
 from prosa.serve.turn import Delta, Turn
-from prosa.serve.usage_form import usage
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,19 @@ class Prepared:
     top: int | None
     offer: Offer | None
     grounds: Grounds | None = None
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
+    formatted: bool = False
+
+    @property
+    def constrained(self) -> str | None:
+        """The field that says what the grammar is."""
+        if self.sampling.grammar is None:
+            return None
+        return "response_format" if self.formatted and not (self.offer and self.offer.must) else "tools"
+
+    @property
+    def cost(self) -> int:
+        """The most tokens that it may use."""
+        return len(self.prompt) + self.samples * self.max_tokens
 
     def turn(self, asked: Asked) -> Turn:
         """One answer to it."""
@@ -53,20 +61,19 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
     """
     config, served = asked.config, asked.served
     encoder = served.chat
-    if len(body.messages) > config.max_messages:
-        most = config.max_messages
-        raise wrong("messages", tr(f"At most {most} messages.", f"No máximo {most} mensagens."))
+    check_messages(body.messages, config.max_messages)
     body.check_n(config.max_n)
     check_bias(body.logit_bias, served.tokenizer.vocab_size)
     if body.top_logprobs is not None and not body.logprobs:
         raise wrong("top_logprobs", tr("'top_logprobs' needs 'logprobs'.", "'top_logprobs' exige 'logprobs'."))
-    if served.library is not None and body.response_format is not None and body.response_format.type != "text":
+    formatted = body.response_format is not None and body.response_format.type != "text"
+    if served.library is not None and formatted:
         message = tr(
             "An answer from documents is text, with quotes and marks: use the model NAME:no-documents for JSON.",
             "Uma resposta a partir de documentos é texto, com citações: para JSON, use o modelo NOME:no-documents.",
         )
         raise wrong("response_format", message)
-    offered = offer(body, config.max_tools)
+    offered = offer(body, config.max_tools, asked.state.toolbox)
     top = (body.top_logprobs or 0) if body.logprobs else None
     sampling = body.sampling(
         top=top or 0,
@@ -86,13 +93,14 @@ def prepare(asked: Asked, body: ChatRequest) -> Prepared:
                 lambda worded: encoder.prompt(announced(worded, offered)),
                 config.max_tokens if wanted is None else wanted,
                 served.context,
+                sampling.stop,
             )
     except UserError as error:
         raise told(error, "messages") from error
     if grounds is not None and not grounds.asks:
         return Prepared([], sampling, 0, body.samples, top, offered, grounds)
     limit = most_tokens(served, len(prompt), wanted, limit=config.max_tokens, param=param, prompt_param="messages")
-    return Prepared(prompt, sampling, limit, body.samples, top, offered, grounds)
+    return Prepared(prompt, sampling, limit, body.samples, top, offered, grounds, formatted)
 
 
 async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerator[tuple[int, Delta] | None, None]:
@@ -101,16 +109,19 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
     grounds = made.grounds
     if grounds is not None and not grounds.asks:
         yield None
+        text = grounds.writing()
+        content = text.begun + text.end()
         for index in range(made.samples):
-            yield index, Delta(grounds.lead, annotations=grounds.writing().annotations(), finish="stop")
+            yield index, Delta(content, annotations=text.annotations(), finish="stop")
         return
     texts = [] if grounds is None else [grounds.writing() for _ in turns]
-    async with Answers(asked.served.service, account, asked.deadline, asked.config.keep_alive_seconds) as answers:
+    service, idle = asked.served.service, asked.config.keep_alive_seconds
+    async with Answers(service, account, asked.deadline, idle, made.constrained) as answers:
         answers.ask(made.prompt, made.sampling, max_tokens=made.max_tokens, samples=made.samples)
         yield None
-        if grounds is not None and grounds.lead:
-            for index in range(made.samples):
-                yield index, Delta(grounds.lead)
+        for index, text in enumerate(texts):
+            if text.begun:
+                yield index, Delta(text.begun)
         async for piece in answers.pieces():
             if piece is None:
                 yield None
@@ -120,6 +131,7 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
                 delta = turn.take(piece.tokens)
                 if texts:
                     delta.content = texts[piece.index].take(delta.content)
+                    turn.full = turn.full or texts[piece.index].stopped
                 yield piece.index, delta
                 if turn.full and piece.end is None:
                     answers.stop(piece.index)
@@ -128,6 +140,7 @@ async def deltas(asked: Asked, made: Prepared, account: Account) -> AsyncGenerat
                 if texts:
                     delta.content = texts[piece.index].take(delta.content) + texts[piece.index].end()
                     delta.annotations = texts[piece.index].annotations()
+                    delta.finish = texts[piece.index].finish(delta.finish)
                 yield piece.index, delta
 
 
@@ -135,70 +148,40 @@ async def whole(asked: Asked, body: ChatRequest) -> dict[str, Any]:
     """The answers in one object."""
     made = await asyncio.to_thread(prepare, asked, body)
     gathered = [Delta() for _ in range(made.samples)]
-    async with _begun(asked, made) as (account, found):
+    async with begun(asked, made.cost, lambda account: deltas(asked, made, account)) as (account, found):
         async for part in found:
             if part is not None:
                 gathered[part[0]].add(part[1])
-        done = usage(account)
-    return {
-        "id": made.id,
-        "object": "chat.completion",
-        "created": made.created,
-        "model": asked.served.name,
-        "choices": [_choice(i, delta, made) for i, delta in enumerate(gathered)],
-        "usage": done,
-        "service_tier": "default",
-        "system_fingerprint": asked.served.fingerprint,
-    }
+        return _objects(asked, body).whole([_choice(i, delta, made) for i, delta in enumerate(gathered)], account)
 
 
 async def chunks(asked: Asked, body: ChatRequest) -> AsyncGenerator[dict[str, Any] | None, None]:
     """The answers as the objects of a stream."""
     made = await asyncio.to_thread(prepare, asked, body)
-
-    def chunk(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        if body.usage_chunk:
-            more.setdefault("usage", None)
-        return {
-            "id": made.id,
-            "object": "chat.completion.chunk",
-            "created": made.created,
-            "model": asked.served.name,
-            "choices": choices,
-            "service_tier": "default",
-            "system_fingerprint": asked.served.fingerprint,
-            **more,
-        }
-
-    async with _begun(asked, made) as (account, found):
-        begun = False
+    objects = _objects(asked, body)
+    async with begun(asked, made.cost, lambda account: deltas(asked, made, account)) as (account, found):
+        has_begun = False
         async for part in found:
             if part is None:
-                if begun:
+                if has_begun:
                     yield None
                 else:
-                    begun = True
+                    has_begun = True
                     for index in range(made.samples):
-                        yield chunk([_streamed(index, {"role": "assistant", "content": ""})])
+                        yield objects.chunk([_streamed(index, {"role": "assistant", "content": ""})])
                 continue
             index, delta = part
             for fields, finish in _parts(delta):
-                yield chunk([_streamed(index, fields, finish, delta.logprobs if "content" in fields else None)])
-    if body.usage_chunk:  # recorded: the account is closed
-        yield chunk([], usage=usage(account))
+                shown = delta.logprobs if "content" in fields else None
+                yield objects.chunk([_streamed(index, fields, finish, shown)])
+    for one in objects.last(account):
+        yield one
 
 
-@contextlib.asynccontextmanager
-async def _begun(
-    asked: Asked, made: Prepared
-) -> AsyncIterator[tuple[Account, AsyncGenerator[tuple[int, Delta] | None, None]]]:
-    """The account of a request, and its answers; these end first."""
-    cost = len(made.prompt) + made.samples * made.max_tokens
-    async with (
-        asked.state.accounts.open(asked.key, asked.served.name, cost) as account,
-        contextlib.aclosing(deltas(asked, made, account)) as found,
-    ):
-        yield account, found
+def _objects(asked: Asked, body: ChatRequest) -> Objects:
+    return Objects(
+        asked, "chat.completion", "chat.completion.chunk", "chatcmpl", body.usage_chunk, {"service_tier": "default"}
+    )
 
 
 def _parts(delta: Delta) -> list[tuple[dict[str, Any], str | None]]:

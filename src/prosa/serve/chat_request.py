@@ -212,6 +212,12 @@ class ChatRequest(Sampled):
         return "max_tokens", self.max_tokens
 
 
+def check_messages(messages: list[AnyMessage], most: int) -> None:
+    """Raise a 400 where a conversation has more messages than allowed."""
+    if len(messages) > most:
+        raise wrong("messages", tr(f"At most {most} messages.", f"No máximo {most} mensagens."))
+
+
 def conversation(messages: list[AnyMessage]) -> list[Message]:
     """The messages as the encoder takes them: results stand in the order of their calls.
 

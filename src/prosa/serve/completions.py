@@ -5,11 +5,8 @@ Ids are read as they are.
 """
 
 import asyncio
-import contextlib
-import secrets
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 
 from prosa.core.errors import UserError
@@ -25,10 +22,10 @@ from prosa.serve.completion_request import CompletionRequest, several
 from prosa.serve.documents import no_completions
 from prosa.serve.errors import told, too_long, wrong
 from prosa.serve.fields import check_bias
+from prosa.serve.objects import Objects, begun
 from prosa.serve.served import Served
 from prosa.serve.state import Asked
 from prosa.serve.token_forms import Logprobs
-from prosa.serve.usage_form import usage
 from prosa.tokenizers.stream import Utf8Stream
 
 USUAL = 16
@@ -51,8 +48,6 @@ class Prepared:
     texts: list[Text]
     sampling: Sampling
     samples: int
-    id: str = field(default_factory=lambda: f"cmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
 
     @property
     def cost(self) -> int:
@@ -133,56 +128,26 @@ async def whole(asked: Asked, body: CompletionRequest) -> dict[str, Any]:
     """The choices in one object."""
     made = await asyncio.to_thread(prepare, asked, body)
     choices = [Part() for _ in range(made.samples * len(made.texts))]
-    async with _begun(asked, body, made) as (account, found):
+    async with begun(asked, made.cost, lambda account: parts(asked, body, made, account)) as (account, found):
         async for part in found:
             if part is not None:
                 _add(choices[part[0]], part[1])
-        done = usage(account)
-    return {
-        "id": made.id,
-        "object": "text_completion",
-        "created": made.created,
-        "model": asked.served.name,
-        "choices": [_choice(i, part) for i, part in enumerate(choices)],
-        "usage": done,
-        "system_fingerprint": asked.served.fingerprint,
-    }
+        return _objects(asked, body).whole([_choice(i, part) for i, part in enumerate(choices)], account)
 
 
 async def chunks(asked: Asked, body: CompletionRequest) -> AsyncGenerator[dict[str, Any] | None, None]:
     """The choices as the objects of a stream."""
     made = await asyncio.to_thread(prepare, asked, body)
-
-    def chunk(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        if body.usage_chunk:
-            more.setdefault("usage", None)
-        return {
-            "id": made.id,
-            "object": "text_completion",
-            "created": made.created,
-            "model": asked.served.name,
-            "choices": choices,
-            "system_fingerprint": asked.served.fingerprint,
-            **more,
-        }
-
-    async with _begun(asked, body, made) as (account, found):
+    objects = _objects(asked, body)
+    async with begun(asked, made.cost, lambda account: parts(asked, body, made, account)) as (account, found):
         async for part in found:
-            yield None if part is None else chunk([_choice(*part)])
-    if body.usage_chunk:  # recorded: the account is closed
-        yield chunk([], usage=usage(account))
+            yield None if part is None else objects.chunk([_choice(*part)])
+    for one in objects.last(account):
+        yield one
 
 
-@contextlib.asynccontextmanager
-async def _begun(
-    asked: Asked, body: CompletionRequest, made: Prepared
-) -> AsyncIterator[tuple[Account, AsyncGenerator[tuple[int, Part] | None, None]]]:
-    """The account of a request, and its choices; these end first."""
-    async with (
-        asked.state.accounts.open(asked.key, asked.served.name, made.cost) as account,
-        contextlib.aclosing(parts(asked, body, made, account)) as found,
-    ):
-        yield account, found
+def _objects(asked: Asked, body: CompletionRequest) -> Objects:
+    return Objects(asked, "text_completion", "text_completion", "cmpl", body.usage_chunk)
 
 
 def _read(served: Served, prompt: str | list[int], where: str) -> tuple[list[int], int]:

@@ -4,6 +4,7 @@ A model NAME of a server with documents is there three times: NAME answers from 
 from them alone, NAME:no-documents without them.
 """
 
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ class Documents:
         Raises:
             ApiError: there is none of this id (any more): 404.
         """
-        number = int(id) if id.isascii() and id.isdigit() and len(id) < 19 else -1
+        number = int(id) if re.fullmatch(r"[1-9][0-9]{0,17}", id) else -1
         with self._lock:
             found = self._index.passage(number)
         if found is None:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.core.progress import say
+from prosa.generate.next_tokens import Diverged
 from prosa.generate.service import Closed, QueueFull
 from prosa.serve.store import StoreError
 from prosa.serve.usage import QuotaExceeded
@@ -85,6 +86,8 @@ def too_long() -> ApiError:
 def told(error: UserError, param: str | None = None) -> ApiError:
     """An error of the engine, the queue or the quota as the API's."""
     message = str(error).replace("\n", " ")
+    if isinstance(error, Diverged):
+        return ApiError(500, message)
     if isinstance(error, QuotaExceeded):
         kind = code = "insufficient_quota"
         return ApiError(429, message, kind=kind, code=code, retry_after=error.seconds)

@@ -38,6 +38,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # as GET; uvicorn, which has its own scope, sends no body
+            scope = {**scope, "method": "GET"}
         begin, answer = time.perf_counter(), _Answer(send)
         try:
             await self._answer(scope, receive, answer)

@@ -112,6 +112,11 @@ class Keys:
                 raise UserError(tr("there are no keys.", "não há chaves."), "prosa keys add NAME")
             raise unknown(tr("key", "chave"), name, live)
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

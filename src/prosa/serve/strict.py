@@ -24,16 +24,20 @@ class Strict(BaseModel):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, where it has one, is JSON, and nothing else."""
+    """A route whose body, where it has one, is JSON, and nothing else; in the address nothing is asked for.
+
+    (The page and its files, which are not in the schema, take what addresses of pages may have.)
+    """
 
     def get_route_handler(self) -> Any:
         inner = super().get_route_handler()
-        if self.body_field is None:
-            return inner
 
         async def handler(request: Request) -> Response:
-            _check_type(request)
-            request._json = parsed(await request.body())
+            if self.include_in_schema:
+                _check_query(request)
+            if self.body_field is not None:
+                _check_type(request)
+                request._json = parsed(await request.body())
             response: Response = await inner(request)
             return response
 
@@ -178,6 +182,13 @@ def _path(error: Any, body: Any) -> str:
     if error["type"].startswith("union_tag"):
         path += "." + error["ctx"]["discriminator"].strip("'")
     return path[:200]
+
+
+def _check_query(request: Request) -> None:
+    for name in request.query_params:
+        name = name[:200]
+        message = tr(f"Unknown parameter in the address: '{name}'.", f"Parâmetro desconhecido no endereço: '{name}'.")
+        raise wrong(name, message, "unknown_parameter")
 
 
 def _check_type(request: Request) -> None:

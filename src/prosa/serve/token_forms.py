@@ -24,11 +24,30 @@ def token_bytes(tokenizer: Tokenizer, id: int) -> bytes:
     return names[id].encode() if id in names else tokenizer.token_bytes(id)
 
 
+def written_bytes(tokenizer: Tokenizer, token: Token) -> bytes:
+    """What a token has added to a text: of one in which a stop string begins, what stands before that."""
+    data = token_bytes(tokenizer, token.id)
+    if token.removed is None:
+        return data
+    whole = data[: len(data) - _unfinished(data)]
+    return whole.removesuffix(token.removed.encode())
+
+
+def _unfinished(data: bytes) -> int:
+    """Bytes at the end that begin a character."""
+    for n in range(1, min(4, len(data) + 1)):
+        if data[-n] & 0xC0 == 0xC0:
+            return n if n < (2 if data[-n] < 0xE0 else 3 if data[-n] < 0xF0 else 4) else 0
+        if data[-n] < 0x80:
+            return 0
+    return 0
+
+
 def chat_logprob(tokenizer: Tokenizer, token: Token, top: int) -> dict[str, Any]:
     """An entry of ``logprobs.content``."""
 
     def entry(item: Token | Alternative) -> dict[str, Any]:
-        data = token_bytes(tokenizer, item.id)
+        data = written_bytes(tokenizer, item) if isinstance(item, Token) else token_bytes(tokenizer, item.id)
         return {"token": escaped(data), "logprob": max(item.logprob, NEVER), "bytes": list(data)}
 
     return {**entry(token), "top_logprobs": [entry(other) for other in token.top[:top]]}
@@ -57,7 +76,7 @@ class Logprobs:
             offsets.append(self._at)
             self._at += len(text)
         return {
-            "tokens": [self._name(token.id) for token, _ in tokens],
+            "tokens": [self._named(written_bytes(self._tokenizer, token)) for token, _ in tokens],
             "token_logprobs": [max(token.logprob, NEVER) if known else None for token, known in tokens],
             "top_logprobs": [self._best(token) if known else None for token, known in tokens] if self._top else None,
             "text_offset": offsets,
@@ -69,5 +88,8 @@ class Logprobs:
         return best
 
     def _name(self, id: int) -> str:
-        text = escaped(data := token_bytes(self._tokenizer, id))
+        return self._named(token_bytes(self._tokenizer, id))
+
+    def _named(self, data: bytes) -> str:
+        text = escaped(data)
         return text if text.encode() == data else f"bytes:{text}"

@@ -7,11 +7,14 @@ from pydantic import Field, model_validator
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.generate.reply import announced
-from prosa.serve.chat_request import AnyMessage, conversation
+from prosa.generate.tools import Toolbox
+from prosa.serve.chat_request import AnyMessage, Tool, check_messages, conversation
 from prosa.serve.completion_request import TokenId
+from prosa.serve.config import ServeConfig
 from prosa.serve.errors import told, wrong
 from prosa.serve.served import Served
 from prosa.serve.strict import Strict
+from prosa.serve.tools import checked_tools
 
 LONGEST = 2**18
 """Characters, or ids, of a request: millions of ids in one answer would keep the server from all else."""
@@ -23,6 +26,7 @@ class TokenizeRequest(Strict):
     model: str
     prompt: Annotated[str, Field(max_length=LONGEST)] | None = None
     messages: Annotated[list[AnyMessage], Field(fail_fast=True, min_length=1)] | None = None
+    tools: Annotated[list[Tool], Field(fail_fast=True)] | None = None
     add_special_tokens: bool | None = None
     add_generation_prompt: bool | None = None
     return_token_strs: bool | None = None
@@ -33,8 +37,9 @@ class TokenizeRequest(Strict):
             raise wrong("prompt", tr("Give 'prompt' or 'messages'.", "Dê 'prompt' ou 'messages'."))
         if self.messages is not None and self.add_special_tokens is not None:
             raise wrong("add_special_tokens", tr("It is about 'prompt'.", "Diz respeito a 'prompt'."))
-        if self.prompt is not None and self.add_generation_prompt is not None:
-            raise wrong("add_generation_prompt", tr("It is about 'messages'.", "Diz respeito a 'messages'."))
+        for name in ("add_generation_prompt", "tools"):
+            if self.prompt is not None and getattr(self, name) is not None:
+                raise wrong(name, tr("It is about 'messages'.", "Diz respeito a 'messages'."))
         return self
 
 
@@ -45,8 +50,8 @@ class DetokenizeRequest(Strict):
     tokens: Annotated[list[TokenId], Field(fail_fast=True, max_length=LONGEST)]
 
 
-def tokenize(served: Served, body: TokenizeRequest, most_messages: int) -> dict[str, Any]:
-    """The ids of a text or a conversation.
+def tokenize(served: Served, body: TokenizeRequest, config: ServeConfig, toolbox: Toolbox | None) -> dict[str, Any]:
+    """The ids of a text or a conversation, with what the model is told of ``tools``.
 
     ``add_special_tokens`` puts the end-of-text token before a text, as ``/v1/completions`` reads it.
     """
@@ -59,9 +64,9 @@ def tokenize(served: Served, body: TokenizeRequest, most_messages: int) -> dict[
         if body.add_special_tokens and tokenizer.end_of_text is not None:
             ids = [tokenizer.end_of_text, *ids]
     else:
-        if len(body.messages) > most_messages:
-            raise wrong("messages", tr(f"At most {most_messages} messages.", f"No máximo {most_messages} mensagens."))
-        messages = announced(conversation(body.messages), None)
+        check_messages(body.messages, config.max_messages)
+        offered = checked_tools(body.tools or [], config.max_tools, toolbox)
+        messages = announced(conversation(body.messages), offered)
         ids = served.chat.prompt(messages) if body.add_generation_prompt is not False else _without(served, messages)
     found: dict[str, Any] = {"count": len(ids), "max_model_len": served.context, "tokens": ids}
     if body.return_token_strs:

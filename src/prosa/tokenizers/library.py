@@ -19,6 +19,7 @@ from prosa.core.files import read_json, write_json, write_text
 from prosa.core.language import tr
 from prosa.tokenizers import bytelevel, fast
 from prosa.tokenizers.config import CHAT_TEMPLATE, CHAT_TOKENS
+from prosa.tokenizers.frame import for_transformers
 from prosa.tokenizers.text import read_text, surrogate_error
 
 KINDS = {"BPE": "bpe", "WordPiece": "wordpiece", "Unigram": "unigram", "WordLevel": "wordlevel"}
@@ -215,8 +216,13 @@ class LibraryTokenizer:
             settings.setdefault("eos_token", self._by_id[self.end_of_text])
         if self.unknown is not None:
             settings.setdefault("unk_token", self._by_id[self.unknown])
+        named, framing = for_transformers(self.special_tokens)
+        settings = named | settings
+        definition = self._definition
+        if framing is not None and definition.get("post_processor") is None:
+            definition = {**definition, "post_processor": framing}
         # Not indented: Python writes the 100,000 merges of a large vocabulary ten times as fast.
-        write_text(folder / "tokenizer.json", json.dumps(self._definition, ensure_ascii=False) + "\n")
+        write_text(folder / "tokenizer.json", json.dumps(definition, ensure_ascii=False) + "\n")
         write_json(folder / "tokenizer_config.json", settings)
         if self.chat_template is not None:
             write_text(folder / "chat_template.jinja", self.chat_template)

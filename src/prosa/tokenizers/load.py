@@ -21,7 +21,15 @@ LOADERS: dict[str, Callable[[Path], Tokenizer]] = {
     "word-v1": lambda path: load_word(path, "word-v1"),
     "word-v2": lambda path: load_word(path, "word-v2"),
 }
-STAGES = ("tokenizer", "base", "sft", "dpo", "reward", "rl")  # of a run folder, in the order they are looked into
+STAGES = (
+    "tokenizer",
+    "base",
+    "sft",
+    "dpo",
+    "reward",
+    "rl",
+    "bert",
+)  # of a run folder, in the order they are looked into
 PREFIX = re.compile(r"([A-Za-z][\w.-]+):(.+)", re.DOTALL)  # two letters at least: C:\ is a Windows drive
 
 

@@ -37,10 +37,12 @@ class TrainConfig:
     """AdamW's peak learning rate for the embeddings. 0: the same as lr."""
     muon_lr: float = 0.02
     """Muon's peak learning rate (only with optimizer muon)."""
-    schedule: Literal["cosine", "linear", "constant"] = "linear"
-    """How the learning rate falls after the warm-up."""
+    schedule: Literal["cosine", "linear", "constant", "noam"] = "linear"
+    """How the learning rate falls after the warm-up; noam: by the root of the step."""
     warmup: float = 0.02
     """Fraction of the steps over which the learning rate rises from 0 to its peak."""
+    warmup_steps: int = 0
+    """The steps of the warm-up, in place of a fraction; noam needs them. 0: by warmup."""
     decay_fraction: float = 0.6
     """With linear: the fraction of the steps, at the end, over which the learning rate falls."""
     min_lr: float = 0.01
@@ -104,6 +106,7 @@ def _problems(c: TrainConfig) -> list[str]:
         "eval_every",
         "sample_every",
         "checkpoint_every",
+        "warmup_steps",
         "seed",
     ):
         check(getattr(c, name) >= 0, name, "0 or more", "0 ou mais")
@@ -124,6 +127,8 @@ def _problems(c: TrainConfig) -> list[str]:
             f"a divisor of batch_size ({c.batch_size})",
             f"um divisor de batch_size ({c.batch_size})",
         )
+    if c.schedule == "noam":
+        check(c.warmup_steps >= 1, "warmup_steps", "at least 1 with noam", "pelo menos 1 com noam")
     if c.schedule == "linear":
         check(c.decay_fraction > 0, "decay_fraction", "above 0", "acima de 0")
         check(

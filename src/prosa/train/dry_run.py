@@ -110,12 +110,12 @@ def dry_run(
 
         def tokens_per_second(runner: Any) -> float:
             part = rows(batch, 0, memory.micro_batch, device)
-            return part.inputs.numel() / _time(runner, objective, part, precision)
+            return part.count / _time(runner, objective, part, precision)
 
         runner: Any = Workers(model, workers, precision) if workers > 1 else model
         speed, compiled = tokens_per_second(runner), False
         wish = known.compile if known else config.compile
-        tokens = batch.inputs.numel()
+        tokens = batch.count
         given = known.steps if known else config.steps
         seconds = tokens * (given - steps_done) / speed if given else config.minutes * 60
         longer = seconds / COMPILE_PAYS.get(device.type, math.inf)
@@ -135,7 +135,7 @@ def dry_run(
             steps = affordable_steps(config, a_step, steps_per_epoch)
         reviewed = known.reviewed if known else bool(config.steps)
         resolved = Resolved(memory.micro_batch, precision, compiled, device.type, steps, reviewed, workers)
-        _report(memory, free, speed, (steps - steps_done) * tokens / speed, resolved)
+        _report(memory, free, speed, (steps - steps_done) * tokens / speed, resolved, batch.unit)
         return DryRun(resolved, runner, memory, speed)
 
 
@@ -280,7 +280,7 @@ def _too_big(what: str, free: int, hint: str) -> UserError:
     )
 
 
-def _report(memory: Memory, free: int | None, speed: float, seconds: float, resolved: Resolved) -> None:
+def _report(memory: Memory, free: int | None, speed: float, seconds: float, resolved: Resolved, unit: str) -> None:
     room = "" if free is None else tr(f", {size(free)} free", f", {size(free)} livres")
     how = f"{resolved.device}, {resolved.precision}" + (", torch.compile" if resolved.compile else "")
     if resolved.workers > 1:
@@ -288,8 +288,8 @@ def _report(memory: Memory, free: int | None, speed: float, seconds: float, reso
     say(
         tr(
             f"dry run ({how}, micro-batch {resolved.micro_batch}): {memory.describe()}{room}; "
-            f"{number(speed)} tokens/s, {number(resolved.steps)} steps, about {duration(seconds)} to go",
+            f"{number(speed)} {unit}/s, {number(resolved.steps)} steps, about {duration(seconds)} to go",
             f"ensaio ({how}, microlote {resolved.micro_batch}): {memory.describe()}{room}; "
-            f"{number(speed)} tokens/s, {number(resolved.steps)} passos, cerca de {duration(seconds)} pela frente",
+            f"{number(speed)} {unit}/s, {number(resolved.steps)} passos, cerca de {duration(seconds)} pela frente",
         )
     )

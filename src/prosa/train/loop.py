@@ -145,8 +145,8 @@ def fit(
         log = None
         if here.is_main:
             log = stack.enter_context(MetricsLog(folder / METRICS, start.step if resumed else -1))
-        label, total = tr("training", "treino"), float(config.steps * first.inputs.numel() * here.world)
-        bar = stack.enter_context(progress(label, total, "tokens", position.tokens))
+        label, total = tr("training", "treino"), float(config.steps * first.count * here.world)
+        bar = stack.enter_context(progress(label, total, first.unit, position.tokens))
         interrupts = stack.enter_context(Interrupts())
         objective = here.wrap(model, objective)
         run = _Run(model, objective, batches, asked, config, folder, optimizer, ready, here, log, bar, validate, sample)
@@ -229,7 +229,7 @@ class _Run:
             batch = self.ranks.batch(self.batches, step - 1)
             losses, norm = self._step(step, batch)
             synchronize(device)
-            new = batch.inputs.numel() * self.ranks.world
+            new = batch.count * self.ranks.world
             busy, window = busy + time.perf_counter() - before, window + new
             tokens = position.tokens + new
             position = replace(position, step=step, tokens=tokens, seconds=earlier + time.perf_counter() - began)

@@ -6,6 +6,10 @@ model. Here a chunk of tokens goes through the head, gives its loss **and at onc
 so the backward pass has only to scale what is there (the idea of Liger Kernel's fused linear cross-entropy,
 arXiv 2410.10989). The softmax is in float32 whatever the head computes in.
 
+With label smoothing ε (Szegedy et al. 2016, section 7) a share ε of the target is spread evenly over all words, so that
+no probability is driven towards 1:
+    loss = (1 - ε) (-log p[target]) + ε / V · Σ_v -log p[v];   d loss / d logits = p - (1 - ε) onehot(target) - ε / V
+
 That needs the loss to be the sum. Where it is another function of the tokens' log-probabilities (preferences, rewards),
 a chunk's logits are computed again in the backward pass.
 
@@ -36,6 +40,7 @@ def chunked_cross_entropy(
     hidden_NC: Tensor,
     targets_N: Tensor,
     chunk: int,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """The sum over tokens of -log softmax(head(hidden))[target], in nats, float32; no second derivative.
 
@@ -44,13 +49,14 @@ def chunked_cross_entropy(
         parameters: all that ``head`` may use and that needs a gradient; those it does not use get none.
         targets_N: int64; every value is a word, 0 to V - 1 (the caller leaves out IGNORE).
         chunk: tokens whose logits exist at the same time.
+        smoothing: ε, 0 to below 1; 0 is plain cross-entropy.
     """
     if torch.is_grad_enabled():
-        total: Tensor = _ChunkedCrossEntropy.apply(head, chunk, targets_N, hidden_NC, *parameters)  # type: ignore[no-untyped-call]
+        total: Tensor = _ChunkedCrossEntropy.apply(head, chunk, smoothing, targets_N, hidden_NC, *parameters)  # type: ignore[no-untyped-call]
         return total
     total = hidden_NC.new_zeros((), dtype=torch.float32)
     for h, t in zip(torch.split(hidden_NC, chunk), torch.split(targets_N, chunk), strict=True):
-        total += F.cross_entropy(head(h).float(), t, reduction="sum")
+        total += F.cross_entropy(head(h).float(), t, reduction="sum", label_smoothing=smoothing)
     return total
 
 
@@ -68,7 +74,14 @@ def chunked_log_probs(head: Callable[[Tensor], Tensor], hidden_NC: Tensor, targe
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, head: Callable[[Tensor], Tensor], chunk: int, targets_N: Tensor, *inputs: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        head: Callable[[Tensor], Tensor],
+        chunk: int,
+        smoothing: float,
+        targets_N: Tensor,
+        *inputs: Tensor,
+    ) -> Tensor:
         hidden_NC, parameters = inputs[0], [p for p in inputs[1:] if p.requires_grad]
         total = hidden_NC.new_zeros((), dtype=torch.float32)
         hidden_gradients: list[Tensor] = []
@@ -79,8 +92,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 logits_nV = head(h_nC)
             p_nV = torch.log_softmax(logits_nV.detach().float(), dim=-1)
             index_n1 = targets_n.unsqueeze(1)
-            total -= p_nV.gather(1, index_n1).sum()
-            p_nV.exp_().scatter_add_(1, index_n1, p_nV.new_full((len(targets_n), 1), -1.0))
+            total -= (1 - smoothing) * p_nV.gather(1, index_n1).sum()
+            if smoothing:
+                total -= smoothing * p_nV.mean(1).sum()
+            p_nV.exp_().scatter_add_(1, index_n1, p_nV.new_full((len(targets_n), 1), smoothing - 1.0))
+            if smoothing:
+                p_nV -= smoothing / p_nV.shape[1]
             found = torch.autograd.grad(logits_nV, [h_nC, *parameters], p_nV.to(logits_nV.dtype), allow_unused=True)
             hidden_gradients.append(found[0])
             for i, gradient in enumerate(found[1:]):
@@ -94,4 +111,4 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, None, *(None if g is None else g * scale.to(g.dtype) for g in ctx.saved_tensors)
+        return None, None, None, None, *(None if g is None else g * scale.to(g.dtype) for g in ctx.saved_tensors)

@@ -16,9 +16,12 @@ from prosa.models.gpt_config import GPTConfig
 def flops_per_token(model: nn.Module, context: int) -> float:
     """FLOPs of a forward and a backward pass, a token, at ``context`` tokens a sequence (``models.sizes``).
 
-    A model that is not a decoder of ours counts without its attention: 6 a parameter that multiplies (a table only
-    looks up, unless its configuration says that it is also the head).
+    A model that is not a decoder of ours says it itself (``training_flops``), or counts without its attention: 6 a
+    parameter that multiplies (a table only looks up, unless its configuration says that it is also the head).
     """
+    own = getattr(model, "training_flops", None)
+    if isinstance(own, float):
+        return own
     config = getattr(model, "config", None)
     if isinstance(config, GPTConfig):
         return sizes.flops_per_token(config, context)

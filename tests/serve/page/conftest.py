@@ -26,7 +26,7 @@ PATIENCE = 60_000  # milliseconds: of a busy machine; nothing waits that long th
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, so does an event loop, in the way of other files' asyncio.run
 def browser() -> Iterator[Browser]:
     path = os.environ.get("PROSA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:

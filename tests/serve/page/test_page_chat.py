@@ -331,7 +331,7 @@ ERRORS = [
         "for today are used up. There are new ones in 2 h",
         "Try again",
     ),
-    (error(400, "context_length_exceeded", "129 > 128."), "no longer fits in the model's window", "New conversation"),
+    (error(400, "context_length_exceeded", "129 > 128."), "does not fit in the model's window", "New conversation"),
     (error(400, "invalid_value", "min_p: 2."), "refused the request. The server says: min_p: 2.", "Try again"),
     (error(401, "invalid_api_key", "No."), "does not accept this key", "Enter another key"),
     (error(500, "server_error", "Oops."), "failed while answering", "Try again"),
@@ -380,9 +380,7 @@ def test_a_full_server_is_tried_again_when_it_said(visit: Any, serve: Any) -> No
     expect(page.locator(".ending")).to_have_count(0)
 
 
-def test_a_conversation_that_is_too_long_goes_on_without_its_beginning_where_the_user_says_so(
-    visit: Any, serve: Any
-) -> None:
+def test_a_conversation_that_is_too_long_goes_on_without_its_beginning_and_says_so(visit: Any, serve: Any) -> None:
     def answer(body: dict[str, Any]) -> Any:
         if len(body["messages"]) > 3:
             return error(400, "context_length_exceeded", "300 > 256.")
@@ -392,18 +390,33 @@ def test_a_conversation_that_is_too_long_goes_on_without_its_beginning_where_the
     page = visit(server)
     for text in ("um", "dois", "três"):
         ask(page, text)
-    expect(page.locator(".ending")).to_contain_text("no longer fits in the model's window")
-    expect(page.locator(".ending").get_by_role("button")).to_have_text(
-        ["New conversation", "Answer without the beginning"]
-    )
-    page.get_by_role("button", name="Answer without the beginning").click()
-    idle(page)
     assert [m["content"] for m in sent(server)[-1]["messages"]] == ["dois", "sim", "três"]
     expect(page.locator(".why")).to_have_text("Answered without the first 2 messages, which did not fit.")
     ask(page, "quatro")
     assert [m["content"] for m in sent(server)[-1]["messages"]] == ["três", "sim", "quatro"]
     expect(page.locator(".why").last).to_contain_text("first 4 messages")
     expect(page.locator(".said")).to_have_text(["um", "dois", "três", "quatro"])
+
+
+def test_an_answer_has_room_in_a_small_window(visit: Any, serve: Any) -> None:
+    """A quarter of it; the page asks how long the conversation is before it is full, tools among it."""
+    tools = [{"type": "function", "function": {"name": "today", "parameters": {"type": "object", "properties": {}}}}]
+    server = serve(
+        lambda body: said("sim"),
+        **{
+            "/v1/models": {"data": [{"id": "assistente", "object": "model", "context_length": 64}]},
+            "/v1/tools": {"data": tools},
+            "/tokenize": lambda body: {"count": 10 * len(body["messages"]) + 10 * len(body.get("tools", []))},
+        },
+    )
+    page = visit(server)
+    for text in ("um", "dois", "três"):
+        ask(page, text)
+    assert [m["content"] for m in sent(server)[-1]["messages"]] == ["dois", "sim", "três"]
+    expect(page.locator(".why")).to_have_text("Answered without the first 2 messages, which did not fit.")
+    server.routes["/tokenize"] = None  # then the server says what does not fit
+    ask(page, "quatro")
+    assert len(sent(server)[-1]["messages"]) == 5
 
 
 def test_a_connection_that_drops_keeps_what_came(visit: Any, serve: Any) -> None:

@@ -118,7 +118,7 @@ def test_a_conversation_past_the_window_and_a_revoked_key_are_told(visit: Any, s
     keys = Keys(served.keys)
     page: Page = visit(served.address, key=keys.add("passing"))
     ask(page, GREETING + " palavra" * 400)
-    expect(page.locator(".ending")).to_contain_text("no longer fits in the model's window")
+    expect(page.locator(".ending")).to_contain_text("does not fit in the model's window")
     keys.revoke("passing")
     ask(page, GREETING)
     expect(page.locator(".ending")).to_contain_text("does not accept this key")
@@ -130,3 +130,8 @@ def test_a_conversation_past_the_window_and_a_revoked_key_are_told(visit: Any, s
     ask(page, GREETING)
     idle(page)
     expect(page.locator(".assistant .text")).to_contain_text("Olá")
+    for _ in range(3):  # the window has 128 tokens
+        ask(page, GREETING + " palavra" * 6)
+        idle(page)
+    expect(page.locator(".ending")).to_have_count(0)
+    expect(page.locator(".why").last).to_contain_text(re.compile("Answered without the first [246] messages"))

@@ -80,6 +80,21 @@ def texts(task: Task, config: CorpusConfig, problems: Problems) -> Iterator[Raw]
         yield Raw(piece, task.source if n == 1 else f"{task.source}#{n}", task.format, encoding)
 
 
+def headings(path: Path) -> dict[str, int]:
+    """The page's headings with their levels, 1 to 6; none where it cannot be read (``texts`` says so)."""
+    from lxml import etree
+
+    try:
+        page, _ = decode_page(path.read_bytes())
+        parser = etree.HTMLParser(encoding="utf-8", no_network=True)
+        root = etree.fromstring(page.encode("utf-8", "replace"), parser)
+        found = [] if root is None else list(root.iter("h1", "h2", "h3", "h4", "h5", "h6"))
+    except (OSError, ValueError, etree.LxmlError):
+        return {}
+    titles = [(" ".join("".join(one.itertext()).split()), int(one.tag[1])) for one in found]
+    return {title: level for title, level in titles if title}
+
+
 def _extract(page: str) -> str:
     from trafilatura import extract, html2txt
 

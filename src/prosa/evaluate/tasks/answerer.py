@@ -120,6 +120,30 @@ class Answerer:
                 bar.advance(len(some))
         return found
 
+    def log_probabilities(self, conversation: Conversation, answers: Sequence[str]) -> list[float]:
+        """How likely the model finds the beginnings of some answers: the sum of their tokens' log-probabilities, nats.
+
+        Raises:
+            UserError: they do not fit the context.
+        """
+        import torch
+
+        model, tokenizer = self._engine.model, self._engine.tokenizer
+        if self._encoder is not None:
+            from prosa.generate.reply import announced
+
+            prompt = list(self._encoder.prompt(announced(conversation, self._toolbox)))
+        else:
+            start = [] if tokenizer.end_of_text is None else [tokenizer.end_of_text]
+            prompt = start + tokenizer.encode(_text(conversation))
+        found = [tokenizer.encode(answer) for answer in answers]
+        longest = max(map(len, found))
+        rows = [prompt + ids + [0] * (longest - len(ids)) for ids in found]  # causal: what comes after changes nothing
+        with torch.no_grad():
+            hidden = model.hidden(torch.tensor(rows, device=model.embedding.weight.device))
+            logs = model.head(hidden[:, len(prompt) - 1 : -1]).float().log_softmax(dim=-1)
+        return [float(sum(row[i, id] for i, id in enumerate(ids))) for row, ids in zip(logs, found, strict=True)]
+
 
 def _text(conversation: Conversation) -> str:
     return "".join(f"{message.content}\n" for message in conversation)

@@ -47,6 +47,18 @@ export async function tools() {
 export const runTool = async (name, args, signal) =>
   (await call("/v1/tools/run", { method: "POST", body: { name, arguments: args }, signal })).json();
 
+/** How many tokens a conversation has for a model, with what is told of the tools. */
+export const countTokens = async (model, messages, tools, signal) =>
+  (
+    await (
+      await call("/tokenize", {
+        method: "POST",
+        body: { model, messages, ...(tools.length ? { tools } : {}) },
+        signal,
+      })
+    ).json()
+  ).count;
+
 /** A passage that an answer cites, with what stands around it. */
 export const passage = async (id) => (await call(`/v1/passages/${encodeURIComponent(id)}`)).json();
 

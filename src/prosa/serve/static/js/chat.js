@@ -9,7 +9,7 @@ import { tr } from "./language.js";
 import { keep, kept } from "./keep.js";
 import * as settings from "./settings.js";
 import * as store from "./store.js";
-import { answer, nextLeftOut } from "./talk.js";
+import { answer } from "./talk.js";
 import { add, choose, end, newConversation, path } from "./tree.js";
 
 const OPEN = "prosa.open";
@@ -180,17 +180,6 @@ export class Chat {
     return this.#ask(this.conversation, end(this.conversation));
   }
 
-  /** Whether the open conversation has a beginning that could be left out. */
-  get canShorten() {
-    return !this.conversation.shorten && nextLeftOut(this.conversation, end(this.conversation), 0) !== null;
-  }
-
-  /** Answers without the beginning, now and from here on wherever the whole does not fit. */
-  shorten() {
-    this.conversation.shorten = true;
-    return this.goOn();
-  }
-
   choose(id) {
     choose(this.conversation, id);
     this.#failures.delete(this.conversation.id);
@@ -217,6 +206,7 @@ export class Chat {
     try {
       await answer(conversation, node, {
         model: conversation.model,
+        window: this.models.find(({ id }) => id === conversation.model)?.context_length,
         offered: this.offered,
         signal: run.controller.signal,
         seen: (reply) => {

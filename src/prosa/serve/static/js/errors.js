@@ -46,11 +46,8 @@ export function plain(error) {
   }
   if (code === "context_length_exceeded") {
     return {
-      title: tr(
-        "The conversation no longer fits in the model's window.",
-        "A conversa não cabe mais na janela do modelo.",
-      ),
-      text: `${tr("The beginning can be left out, or a new one begun.", "Pode-se deixar de fora o começo ou iniciar outra.")} ${said}`,
+      title: tr("The message does not fit in the model's window.", "A mensagem não cabe na janela do modelo."),
+      text: `${tr("Even without all that was said before. Make it shorter, or the system prompt.", "Mesmo sem o que foi dito antes. Encurte-a, ou as instruções.")} ${said}`,
       action: "new",
       wait,
     };

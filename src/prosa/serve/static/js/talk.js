@@ -1,7 +1,7 @@
 // From a conversation to its answer: ask, run the tools that the model calls, ask again, as any client of the API
 // would.
 
-import { chat, runTool } from "./api.js";
+import { chat, countTokens, runTool } from "./api.js";
 import { tr } from "./language.js";
 import { Reply } from "./reply.js";
 import { request } from "./settings.js";
@@ -18,9 +18,30 @@ function messages(conversation, node, leftOut) {
 }
 
 /** How many messages to leave out where `leftOut` are not enough: up to the next that a person wrote; null: no more. */
-export function nextLeftOut(conversation, node, leftOut) {
+function nextLeftOut(conversation, node, leftOut) {
   const found = upTo(conversation, node.id).findIndex(({ message }, i) => i > leftOut && message.role === "user");
   return found < 0 ? null : found;
+}
+
+/**
+ * How many messages to leave out so that an answer has room: a quarter of the window, or what it may have at most.
+ * Where that cannot be found out, none more: the server says what does not fit.
+ */
+async function leavingRoom(conversation, node, leftOut, { model, window, offered, signal }) {
+  const room = window - Math.min(conversation.settings.max_tokens ?? window, Math.floor(window / 4));
+  for (;;) {
+    const next = nextLeftOut(conversation, node, leftOut);
+    const said = messages(conversation, node, leftOut);
+    const bytes = new TextEncoder().encode(JSON.stringify([said, offered])).length; // a token has one at least
+    if (next === null || bytes <= room) return leftOut;
+    try {
+      if ((await countTokens(model, said, offered, signal)) <= room) return leftOut;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return leftOut;
+    }
+    leftOut = next;
+  }
 }
 
 /** A call's result, an error's message where it failed; `broken` is what ends the whole answer. */
@@ -37,15 +58,17 @@ async function result(call, signal) {
 /**
  * Answers under a node, adding to the conversation what the model says and what its tools give back.
  *
- * Where the conversation does not fit in the model's window and the user said so (`conversation.shorten`), its oldest
- * turns are not sent, as many as it takes; each answer keeps how many messages it was written without.
+ * Where the conversation leaves no room in the model's window, its oldest turns are not sent, as many as it takes; each
+ * answer keeps how many messages it was written without, and says so.
  *
+ * @param window the most tokens that the model reads, where that is known.
  * @param offered tools of the request; none: [].
  * @param seen called with the reply in progress at each chunk, and with null when a message was added.
  * @throws what the API threw; what had come until then stands in the conversation, marked.
  */
-export async function answer(conversation, node, { model, offered, signal, seen }) {
+export async function answer(conversation, node, { model, window, offered, signal, seen }) {
   let leftOut = upTo(conversation, node.id).findLast((one) => one.leftOut)?.leftOut ?? 0;
+  if (window) leftOut = await leavingRoom(conversation, node, leftOut, { model, window, offered, signal });
   for (let round = 0; ; round++) {
     const reply = new Reply();
     const body = {
@@ -65,7 +88,7 @@ export async function answer(conversation, node, { model, offered, signal, seen 
       }
     } catch (error) {
       const next = nextLeftOut(conversation, node, leftOut);
-      if (error.code === "context_length_exceeded" && conversation.shorten && next !== null) {
+      if (error.code === "context_length_exceeded" && next !== null) {
         leftOut = next;
         round -= 1;
         continue;

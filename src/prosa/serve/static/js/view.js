@@ -108,26 +108,17 @@ export function conversationView(chat, { askKey, send, begin }) {
       new: () =>
         h(
           "button",
-          { type: "button", class: open && chat.canShorten ? "plain" : "strong", onclick: () => chat.begin() },
+          { type: "button", class: "strong", onclick: () => chat.begin() },
           tr("New conversation", "Nova conversa"),
         ),
     }[action]?.();
-    const shorten =
-      action === "new" &&
-      open &&
-      chat.canShorten &&
-      h(
-        "button",
-        { type: "button", class: "strong", onclick: () => chat.shorten() },
-        tr("Answer without the beginning", "Responder sem o começo"),
-      );
     if (button && wait && wait < 3600) countDown(button, label, wait);
     return [
       h(
         "div",
         { class: `ending${failure ? " failure" : ""}`, role: failure ? "alert" : null },
         h("p", {}, h("strong", {}, title), text && ` ${text}`),
-        h("div", { class: "row" }, button, shorten),
+        h("div", { class: "row" }, button),
       ),
     ];
   }
