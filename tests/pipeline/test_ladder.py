@@ -31,7 +31,7 @@ from prosa.pipeline.ladder_size import _last
 from prosa.pipeline.ladder_text import write
 
 COUNTED = ("uniform", "unigram", "kn2", "kn5")
-TRAINED = ("feed-forward", "rnn", "gpt-modern")
+TRAINED = ("rnn", "gpt-modern")
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +130,12 @@ def test_the_comparison_is_paired_and_in_favour_of_counting(climbed: Ladder) -> 
 
 
 def test_the_same_steps_give_the_same_numbers(climbed: Ladder, story: Path, tmp_path: Path, here: Any) -> None:
-    again = ladder((story,), rungs=("kn2,gpt-modern",), steps=4, seeds=2, out=tmp_path / "again")
-    for name in ("kn2", "gpt-modern"):
-        one, two = rows(climbed)[name], rows(again)[name]
-        assert {**one, "seconds": 0, "bytes_per_second": 0, "memory": 0} == {
-            **two, "seconds": 0, "bytes_per_second": 0, "memory": 0}  # fmt: skip
+    again = ladder((story,), rungs=("kn2,gpt-modern",), steps=4, seeds=1, out=tmp_path / "again")
+    for folder in ("kn2/counted", "gpt-modern/seed-0"):
+        one, two = (read_json(found.folder / "rungs" / folder / "result.json") for found in (climbed, again))
+        for figures in (one, two):
+            del figures["seconds"], figures["memory"]
+        assert one == two
 
 
 def test_resuming_keeps_what_is_finished(story: Path, tmp_path: Path, here: Any) -> None:
@@ -167,8 +168,8 @@ def test_resuming_keeps_what_is_finished(story: Path, tmp_path: Path, here: Any)
 
 
 def test_a_rung_that_cannot_be_made_keeps_its_row(story: Path, tmp_path: Path, here: Any, capsys: Any) -> None:
-    found = ladder((story,), budget="0.05s", rungs=("kn2", "gpt-classic"), seeds=1, out=tmp_path / "small")
-    row = rows(found)["gpt-classic"]
+    found = ladder((story,), budget="0.05s", rungs=("kn2", "feed-forward"), seeds=1, out=tmp_path / "small")
+    row = rows(found)["feed-forward"]
     assert row["status"] == "not_made"
     assert "the budget is too small: in 0.1 s the smallest size does" in row["why"]
     assert "Give a larger --budget" in row["hint"]
@@ -179,7 +180,7 @@ def test_a_rung_that_cannot_be_made_keeps_its_row(story: Path, tmp_path: Path, h
     capsys.readouterr()
     show_ladder(found)
     shown = capsys.readouterr().out
-    assert "GPT (classic)" in shown
+    assert "feed-forward" in shown
     assert "not made" in shown
     assert "the budget is too small" in shown
 
@@ -216,6 +217,7 @@ def test_the_command_runs_rungs_in_their_own_processes(story: Path, tmp_path: Pa
 ORIGINAL = module._run
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_ladder_goes_on(story: Path, tmp_path: Path) -> None:
     """The real command in the middle of a training, with the signal a terminal sends."""
     out = tmp_path / "ladder"

@@ -60,8 +60,8 @@ class LadderConfig:
         if self.steps:
             return tr(
                 f"{number(n)} trainings of {number(self.steps)} steps each: {self.networks} rungs x {self.seeds} seeds.",
-                f"{number(n)} treinos de {number(self.steps)} passos cada: {self.networks} degraus x {self.seeds} "
-                "sementes.",
+                f"{number(n)} treinos de {number(self.steps)} passos cada: {self.networks} degraus x "
+                f"{self.seeds} sementes.",
             )
         return tr(
             f"{self.budget} of training in all, in equal parts: {self.networks} rungs x {self.seeds} seeds, "
