@@ -59,7 +59,7 @@ class LadderConfig:
         n = self.networks * self.seeds
         if self.steps:
             return tr(
-                f"{number(n)} trainings of {number(self.steps)} steps each: {self.networks} rungs x {self.seeds} seeds.",
+                f"{number(n)} trainings of {number(self.steps)} steps: {self.networks} rungs x {self.seeds} seeds.",
                 f"{number(n)} treinos de {number(self.steps)} passos cada: {self.networks} degraus x "
                 f"{self.seeds} sementes.",
             )
