@@ -24,10 +24,10 @@ from prosa.models.language_model import load_language_model
 from prosa.pipeline import ladder as module
 from prosa.pipeline.ladder import Ladder, ladder
 from prosa.pipeline.ladder_measure import _level, held_out
-from prosa.pipeline.ladder_network import set_aside
+from prosa.pipeline.ladder_network import batches_of, set_aside, train_config
 from prosa.pipeline.ladder_rung import SIZED, make
 from prosa.pipeline.ladder_rungs import RUNGS, chosen
-from prosa.pipeline.ladder_size import _last
+from prosa.pipeline.ladder_size import _last, choose_size
 from prosa.pipeline.ladder_text import write
 
 COUNTED = ("uniform", "unigram", "kn2", "kn5")
@@ -312,3 +312,15 @@ def test_bytes_are_drawn_by_the_same_numbers_for_every_model() -> None:
     p = np.zeros(257)
     p["é".encode()[0]] = 1.0
     assert write(lambda ids: p, "", end_of_text=256, seed=0, length=2) == "��"
+
+
+@pytest.mark.parametrize(("steps", "text", "width"), [(5, 18_500, 64), (500, 18_500, 128), (500, 10_000_000, 384)])
+def test_sizes_read_four_bytes_a_parameter_of_at_most_sixteen_passes(steps: int, text: int, width: int) -> None:
+    """By hand: an RNN has 257 C + 257 + 2 (C² + C) parameters: 66,177 at 128, 123,713 at 192; 394,497 at 384, 657,153
+    at 512. 500 steps are 2,048,000 bytes, sixteen passes of 18,500 are 296,000."""
+    rung = RUNGS["rnn"]
+    batches = batches_of(TokenStream.of_array(np.zeros(5000, dtype=np.uint32)), seed=0)
+    config = train_config(rung, seed=0, seconds=60.0, steps=steps, device="cpu", per_pass=1)
+    found = choose_size(rung, batches, text, 257, config)
+    assert found.shape["d_model"] == width
+    assert found.parameters == 257 * width + 257 + 2 * (width * width + width)

@@ -78,7 +78,9 @@ def ladder(
     say(config.describe())
     inputs = inputs_of(paths, out)
     if _begin(out, config, inputs, resume, force):
-        return Ladder(out, read_json(out / LADDER))
+        found = read_json(out / LADDER)
+        _draw(out, found)  # in the language of now
+        return Ladder(out, found)
     with locked(out / "lock") as mine:
         if not mine:
             raise UserError(
