@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prosa.models.language_model import LanguageModel
 
 Kind = Literal["counts", "network", "masked"]
-CONTEXT, BATCH = 128, 32  # bytes a network reads back at most, and windows a step: the same for all networks
+CONTEXT, BATCH = 128, 16  # bytes a network reads back at most, and windows a step: the same for all networks
 
 _DECODERS = ((2, 64), (3, 96), (4, 128), (4, 192), (6, 256), (6, 384), (8, 512), (12, 768))  # layers, width
 _RECURRENT = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)  # width
