@@ -20,7 +20,7 @@ from prosa.pipeline.corpus import corpus as corpus_stage
 from prosa.pipeline.differences import differences
 from prosa.pipeline.ladder_config import LadderConfig
 from prosa.pipeline.ladder_result import Ladder, gather
-from prosa.pipeline.ladder_rung import INTERRUPTED, RESULT, folder_of
+from prosa.pipeline.ladder_rung import INTERRUPTED, RESULT, SIZED, folder_of
 from prosa.pipeline.ladder_rungs import CONTEXT, RUNGS, chosen
 from prosa.pipeline.run import CORPUS, TOKENS
 from prosa.pipeline.stage import RESOLVED, Resume, check_wishes
@@ -78,7 +78,9 @@ def ladder(
     say(config.describe())
     inputs = inputs_of(paths, out)
     if _begin(out, config, inputs, resume, force):
-        return Ladder(out, read_json(out / LADDER))
+        found = read_json(out / LADDER)
+        _draw(out, found)  # in the language of now
+        return Ladder(out, found)
     with locked(out / "lock") as mine:
         if not mine:
             raise UserError(
@@ -145,13 +147,13 @@ def _prepare(out: Path, config: LadderConfig) -> LadderConfig:
 
 def _check_size(folder: Path) -> None:
     found = read_json(folder / "report.json")
-    have = found["train"]["bytes"]
-    if have < LEAST_BYTES or not found["held_out"]["bytes"]:
+    have, apart = found["train"]["bytes"], found["held_out"]["bytes"]
+    if have < LEAST_BYTES or not apart:
         raise UserError(
             tr(
-                f"there is too little text: {size(have)} to learn from and {size(found['held_out']['bytes'])} held out, "
+                f"there is too little text: {size(have)} to learn from and {size(apart)} held out, "
                 f"after cleaning. A window is {CONTEXT} bytes; at least {size(LEAST_BYTES)} are needed.",
-                f"há texto de menos: {size(have)} para aprender e {size(found['held_out']['bytes'])} reservados, depois "
+                f"há texto de menos: {size(have)} para aprender e {size(apart)} reservados, depois "
                 f"da limpeza. Uma janela tem {CONTEXT} bytes; são precisos pelo menos {size(LEAST_BYTES)}.",
             ),
             tr(
@@ -172,6 +174,8 @@ def _climb(out: Path, config: LadderConfig) -> None:
         which = tr(f", seed {seed}", f", semente {seed}") if _has_seeds(name) else ""
         say(f"\n[{number(n)}/{number(len(todo))}] {name}{which}")
         code = _run(out, name, seed)
+        if code == SIZED:
+            code = _run(out, name, seed)
         if code == INTERRUPTED:
             raise KeyboardInterrupt(
                 tr(
@@ -218,7 +222,7 @@ def _run(out: Path, name: str, seed: int) -> int:
 
 def _has_file(stream: Any) -> bool:
     try:
-        return stream.fileno() >= 0
+        return bool(stream.fileno() >= 0)
     except (AttributeError, OSError, ValueError):
         return False
 

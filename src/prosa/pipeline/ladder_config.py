@@ -7,7 +7,6 @@ from prosa.core.device import DeviceName
 from prosa.core.errors import UserError
 from prosa.core.language import duration, number, tr
 from prosa.corpus.config import CorpusConfig
-from prosa.pipeline.budgets import minutes
 from prosa.pipeline.ladder_rungs import RUNGS
 
 
@@ -30,7 +29,7 @@ class LadderConfig:
         Raises:
             UserError: no text, a budget that is no time, no seed, negative steps.
         """
-        minutes(self.budget)
+        _ = self.share
         if not self.paths:
             raise UserError(
                 tr("no text given.", "nenhum texto foi dado."),
@@ -49,7 +48,13 @@ class LadderConfig:
 
     @property
     def share(self) -> float:
-        """Seconds of a training: the budget in equal parts."""
+        """Seconds of a training: the budget in equal parts.
+
+        Raises:
+            UserError: the budget is no time.
+        """
+        from prosa.pipeline.budgets import minutes  # it knows all stages, and they torch: not for a rung that counts
+
         return minutes(self.budget) * 60 / max(1, self.networks * self.seeds)
 
     def describe(self) -> str:
@@ -59,9 +64,9 @@ class LadderConfig:
         n = self.networks * self.seeds
         if self.steps:
             return tr(
-                f"{number(n)} trainings of {number(self.steps)} steps each ({self.networks} rungs x {self.seeds} seeds).",
-                f"{number(n)} treinos de {number(self.steps)} passos cada ({self.networks} degraus x {self.seeds} "
-                "sementes).",
+                f"{number(n)} trainings of {number(self.steps)} steps: {self.networks} rungs x {self.seeds} seeds.",
+                f"{number(n)} treinos de {number(self.steps)} passos cada: {self.networks} degraus x "
+                f"{self.seeds} sementes.",
             )
         return tr(
             f"{self.budget} of training in all, in equal parts: {self.networks} rungs x {self.seeds} seeds, "

@@ -46,7 +46,7 @@ class HeldOut:
 
     def nats(self, predicted: Iterator[Floats]) -> list[float]:
         """The sum of each unit, of the nats of each byte, document by document."""
-        return self.units.sums(predicted).tolist()
+        return [float(sum_) for sum_ in self.units.sums(predicted)]
 
 
 def held_out(folder: TokenFolder, most: int = MOST_BYTES) -> HeldOut:
@@ -69,9 +69,7 @@ def of_network(model: Any, held: HeldOut, advance: Callable[[int], None] = lambd
 
     def predicted() -> Iterator[Floats]:
         stride = max(1, model.config.context // 2)
-        for nats in token_losses(
-            model, held.documents, end_of_text=held.end_of_text, stride=stride, batch=AT_ONCE
-        ):
+        for nats in token_losses(model, held.documents, end_of_text=held.end_of_text, stride=stride, batch=AT_ONCE):
             advance(len(nats))
             yield nats
 

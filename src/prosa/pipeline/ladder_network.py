@@ -29,9 +29,11 @@ BEST, WEIGHTS = "best.json", "best.safetensors"
 
 
 def train_config(rung: Rung, *, seed: int, seconds: float, steps: int, device: Any, per_pass: int) -> "TrainConfig":
-    """How a rung is trained. Nothing is compiled, so that no time goes into it."""
+    """How a rung is trained. Nothing is compiled, so that no time goes into it; where the steps are given, so that the
+    numbers may be the same again, nothing is chosen by measuring either."""
     from prosa.train.config import TrainConfig
 
+    settled: dict[str, Any] = {"precision": "float32", "workers": 1} if steps else {}
     return TrainConfig(
         steps=steps,
         minutes=seconds / 60,
@@ -42,7 +44,7 @@ def train_config(rung: Rung, *, seed: int, seconds: float, steps: int, device: A
         eval_every=max(10, per_pass // 2) if per_pass < SHORT else 0,
         keep_checkpoints=1,
         device=device,
-        **rung.train,
+        **(settled | dict(rung.train)),
     )
 
 
@@ -67,7 +69,9 @@ def batches_of(stream: TokenStream, seed: int) -> "Batches":
     return Batches(stream, context=CONTEXT, batch_size=BATCH, seed=seed)
 
 
-def train(rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "TrainConfig") -> "tuple[LanguageModel, dict[str, Any]]":
+def train(
+    rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "TrainConfig"
+) -> "tuple[LanguageModel, dict[str, Any]]":
     """Train a network in ``folder``, or go on where that was interrupted; the best weights, and figures.
 
     Raises:
@@ -115,7 +119,11 @@ def train(rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "Trai
         "precision": result.resolved.precision,
         "workers": result.resolved.workers,
         "curve": [
-            {"flops": a_byte * line["step"] * batches.tokens_per_step, "aside": line["aside"], "held_out": line["held_out"]}
+            {
+                "flops": a_byte * line["step"] * batches.tokens_per_step,
+                "aside": line["aside"],
+                "held_out": line["held_out"],
+            }
             for line in lines
         ],
     }

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prosa.core.config import from_mapping, read_yaml
 from prosa.core.errors import UserError
@@ -26,8 +26,12 @@ from prosa.pipeline.ladder_rungs import RUNGS, Rung
 from prosa.pipeline.run import TOKENS
 from prosa.pipeline.stage import RESOLVED
 
+if TYPE_CHECKING:
+    from prosa.data.batches import Batches
+    from prosa.train.config import TrainConfig
+
 RESULT, SIZE = "result.json", "size.json"
-INTERRUPTED = 130
+INTERRUPTED, SIZED = 130, 75
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:
@@ -35,8 +39,12 @@ def folder_of(out: Path, name: str, seed: int) -> Path:
     return out / "rungs" / name / ("counted" if RUNGS[name].kind == "counts" else f"seed-{seed}")
 
 
-def make(out: Path, name: str, seed: int) -> dict[str, Any]:
-    """Make a rung, measure it, and write its result.
+def make(out: Path, name: str, seed: int) -> bool:
+    """Make a rung, measure it, and write its result; of a network whose size is not chosen yet, choose it.
+
+    Returns:
+        Whether there is a result: choosing a size tries several, whose memory would be taken for the rung's, so the
+        rung itself wants another process.
 
     Raises:
         KeyboardInterrupt: with a checkpoint saved, to go on from.
@@ -46,13 +54,23 @@ def make(out: Path, name: str, seed: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     data = TokenFolder(out / TOKENS)
     try:
-        found = _counted(rung, data, config) if rung.kind == "counts" else _trained(rung, data, folder, seed, config)
+        if rung.kind == "counts":
+            found = _counted(rung, data, config)
+        elif (folder.parent / SIZE).is_file():
+            found = _trained(rung, data, folder, seed, config)
+        else:
+            _choose(rung, data, folder, seed, config)
+            return False
         found["status"] = "done"
     except (UserError, MemoryError) as error:
-        found = {"status": "not_made", "why": getattr(error, "what", "") or "MemoryError", "hint": getattr(error, "hint", "")}
+        found = {
+            "status": "not_made",
+            "why": getattr(error, "what", "") or "MemoryError",
+            "hint": getattr(error, "hint", ""),
+        }
     found = {"rung": name, "seed": seed, **found}
     write_json(folder / RESULT, found)
-    return found
+    return True
 
 
 def _counted(rung: Rung, data: TokenFolder, config: LadderConfig) -> dict[str, Any]:
@@ -92,19 +110,12 @@ def _comparisons(order: int, n: int) -> float:
     return 1.0 + (order - 1) * math.log2(max(2, n))
 
 
-def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: LadderConfig) -> dict[str, Any]:
-    import torch
-
-    from prosa.models.language_model import save_language_model
+def _training(rung: Rung, data: TokenFolder, seed: int, config: LadderConfig) -> "tuple[Batches, TrainConfig]":
     from prosa.pipeline import ladder_network
-    from prosa.pipeline.ladder_size import Size, choose_size
-    from prosa.tokenizers.bytes import byte_tokenizer
 
-    held = ladder_measure.held_out(data)
-    before = resident()
     ours, _ = ladder_network.set_aside(data.stream("train", data.sources[0].name))
     batches = ladder_network.batches_of(ours, seed)
-    training = ladder_network.train_config(
+    return batches, ladder_network.train_config(
         rung,
         seed=seed,
         seconds=config.share,
@@ -112,20 +123,34 @@ def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: Lad
         device=config.device,
         per_pass=batches.steps_per_epoch,
     )
-    kept = folder.parent / SIZE  # all seeds have one size
-    if kept.is_file():
-        size = Size(**read_json(kept))
-    else:
-        size = choose_size(rung, batches, len(ours), data.vocab_size, training)
-        write_json(kept, {"shape": dict(size.shape), "parameters": size.parameters, "steps": size.steps})
+
+
+def _choose(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: LadderConfig) -> None:
+    from prosa.pipeline.ladder_size import choose_size
+
+    batches, training = _training(rung, data, seed, config)
+    size = choose_size(rung, batches, data.totals("train")["bytes"], data.vocab_size, training)
+    write_json(folder.parent / SIZE, {"shape": dict(size.shape), "parameters": size.parameters, "steps": size.steps})
+
+
+def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: LadderConfig) -> dict[str, Any]:
+    import torch
+
+    from prosa.models.language_model import save_language_model
+    from prosa.pipeline import ladder_network
+    from prosa.pipeline.ladder_size import Size
+    from prosa.tokenizers.bytes import byte_tokenizer
+
+    held = ladder_measure.held_out(data)
+    before = resident()
+    _, training = _training(rung, data, seed, config)
+    size = Size(**read_json(folder.parent / SIZE))  # all seeds have one
     model, figures = ladder_network.train(rung, size, data, folder, training)
     on_gpu = next(model.parameters()).device.type == "cuda"
     memory = torch.cuda.max_memory_allocated() if on_gpu else _grown(before)
     with progress(tr("measuring", "medindo"), held.bytes, "bytes") as bar:
         nats = ladder_measure.of_network(model, held, bar.advance)
-    text = ladder_text.write(
-        ladder_text.of_network(model), config.prompt, end_of_text=held.end_of_text, seed=0
-    )
+    text = ladder_text.write(ladder_text.of_network(model), config.prompt, end_of_text=held.end_of_text, seed=0)
     save_language_model(model.cpu(), folder / "model", tokenizer=byte_tokenizer())
     _tidy(folder)
     return {**figures, "memory": memory, "nats": nats, "text": text}
@@ -161,10 +186,9 @@ def main(argv: list[str]) -> int:
     """Of the command line: folder, rung, seed; gives the exit code."""
     out, name, seed = argv
     try:
-        make(Path(out), name, int(seed))
+        return 0 if make(Path(out), name, int(seed)) else SIZED
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
 
 
 if __name__ == "__main__":

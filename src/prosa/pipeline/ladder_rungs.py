@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prosa.models.language_model import LanguageModel
 
 Kind = Literal["counts", "network", "masked"]
-CONTEXT, BATCH = 128, 32  # bytes a network reads back at most, and windows a step: the same for all networks
+CONTEXT, BATCH = 128, 16  # bytes a network reads back at most, and windows a step: the same for all networks
 
 _DECODERS = ((2, 64), (3, 96), (4, 128), (4, 192), (6, 256), (6, 384), (8, 512), (12, 768))  # layers, width
 _RECURRENT = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)  # width
@@ -68,7 +68,13 @@ def _networks() -> list[Rung]:
     recurrent = tuple({"n_layer": 1, "d_model": width} for width in _RECURRENT)
     decoders = tuple({"n_layer": n, "d_model": width, "n_head": max(2, width // 64)} for n, width in _DECODERS)
     return [
-        Rung("feed-forward", "network", "Bengio et al. 2003", shapes=feed_forward, train={"lr": 1e-2, "embedding_lr": 1e-2}),
+        Rung(
+            "feed-forward",
+            "network",
+            "Bengio et al. 2003",
+            shapes=feed_forward,
+            train={"lr": 1e-2, "embedding_lr": 1e-2},
+        ),
         Rung("rnn", "network", "Elman 1990; Mikolov et al. 2010", shapes=recurrent, train=_FLOAT32),
         Rung("lstm", "network", "Hochreiter & Schmidhuber 1997", shapes=recurrent, train=_FLOAT32),
         Rung("gru", "network", "Cho et al. 2014", shapes=recurrent, train=_FLOAT32),

@@ -48,7 +48,7 @@ def heads(plain: Found) -> list[str]:
         tr("rung", "degrau"),
         tr("bits per byte", "bits por byte"),
         tr("95% interval", "intervalo de 95%"),
-        tr(f"{plain['seeds']} seeds", f"{plain['seeds']} sementes"),
+        tr(f"seeds ({plain['seeds']})", f"sementes ({plain['seeds']})"),
         tr("parameters", "parâmetros"),
         "FLOPs",
         tr("time", "tempo"),
@@ -91,7 +91,7 @@ def rung_name(name: str) -> str:
         "gpt-speedrun": "GPT (speedrun)",
     }
     if name.startswith("kn"):
-        return tr(f"{name[2:]}-gram (Kneser-Ney)", f"{name[2:]}-grama (Kneser-Ney)")
+        return tr(f"{name[2:]}-gram (KN)", f"{name[2:]}-grama (KN)")
     return names.get(name, name)
 
 
@@ -134,13 +134,14 @@ def notes(plain: Found) -> list[str]:
         tr(
             f"The interval is over {of}; the seeds' column is their least and most. Time is of one training, all of it "
             "spent computing (nothing is compiled), or of counting. Memory is what the making took above the program.",
-            f"O intervalo é sobre {of}; a coluna das sementes tem a menor e a maior. O tempo é o de um treino, todo ele "
+            f"O intervalo é sobre {of}; a coluna das sementes tem a menor e a maior. O tempo é o de um treino, todo "
             "de cálculo (nada é compilado), ou o da contagem. Memória é o que a feitura tomou além do programa.",
         ),
         tr(
             "FLOPs are those of training; of counting, additions and comparisons (N log N to sort the n-grams of N "
-            "bytes).",
-            "FLOPs são os do treino; da contagem, somas e comparações (N log N para ordenar os n-gramas de N bytes).",
+            "bytes). KN: interpolated Kneser-Ney, whose parameters are the distinct n-grams.",
+            "FLOPs são os do treino; da contagem, somas e comparações (N log N para ordenar os n-gramas de N bytes). "
+            "KN: Kneser-Ney interpolado, cujos parâmetros são os n-gramas distintos.",
         ),
     ]
 
@@ -152,7 +153,9 @@ def verdict(plain: Found) -> str | None:
         return None
     network, counts = rung_name(found["network"]), rung_name(found["counts"])
     by, interval = number(abs(found["bits_per_byte"]), 3), found["interval"]
-    between = "" if interval is None else f" ({tr('95% interval', 'intervalo de 95%')} {ends(sorted(map(abs, interval)))})"
+    between = (
+        "" if interval is None else f" ({tr('95% interval', 'intervalo de 95%')} {ends(sorted(map(abs, interval)))})"
+    )
     if interval is not None and interval[0] < 0 < interval[1]:
         return tr(
             f"No winner: {network} and {counts} cannot be told apart ({number(found['bits_per_byte'], 3)} bits per "

@@ -57,7 +57,9 @@ def family_name(key: str) -> str:
         "feed-forward": "feed-forward",
         "recurrent": tr("recurrent", "recorrente"),
         "attention": tr("attention", "atenção"),
-        "masked": tr("masked (a pseudo-likelihood: not comparable)", "mascarado (pseudoverossimilhança: não comparável)"),
+        "masked": tr(
+            "masked (a pseudo-likelihood: not comparable)", "mascarado (pseudoverossimilhança: não comparável)"
+        ),
     }[key]
 
 
@@ -85,14 +87,15 @@ def layout(plain: Found) -> Layout | None:
         label_x = max(math.log10(row["flops"]) for row in rows) + ASIDE
         places = _inside(spread([row["bits_per_byte"] for row in rows], LABEL_GAP * (y[1] - y[0])), y)
         for row, place in zip(rows, places, strict=True):
-            ends = row["interval"] or [row["bits_per_byte"]] * 2
+            low_end, high_end = row["interval"] or [row["bits_per_byte"]] * 2
             points.append(
                 Point(
                     row["rung"],
                     families[row["rung"]],
                     math.log10(row["flops"]),
                     row["bits_per_byte"],
-                    *ends,
+                    low_end,
+                    high_end,
                     f"{rung_name(row['rung'])} {number(row['bits_per_byte'], 2)}",
                     label_x,
                     place,
@@ -131,14 +134,11 @@ def alternative(plain: Found, drawn: Layout) -> str:
     """The picture in words."""
     best = min(drawn.points, key=lambda point: point.y)
     outside = tr(" Without a place on the axis: ", " Sem lugar no eixo: ") + "; ".join(drawn.outside) + "."
-    return (
-        tr(
-            f"Bits per byte (lower is better) of {len(drawn.points)} models by the operations spent on learning; the "
-            f"lowest is {best.label}. Bars are 95% intervals over held-out documents, lines the first seed during "
-            "training.",
-            f"Bits por byte (menos é melhor) de {len(drawn.points)} modelos pelas operações gastas para aprender; o "
-            f"menor é {best.label}. Barras são intervalos de 95% sobre documentos reservados, linhas a primeira "
-            "semente durante o treino.",
-        )
-        + (outside if drawn.outside else "")
-    )
+    return tr(
+        f"Bits per byte (lower is better) of {len(drawn.points)} models by the operations spent on learning; the "
+        f"lowest is {best.label}. Bars are 95% intervals over held-out documents, lines the first seed during "
+        "training.",
+        f"Bits por byte (menos é melhor) de {len(drawn.points)} modelos pelas operações gastas para aprender; o "
+        f"menor é {best.label}. Barras são intervalos de 95% sobre documentos reservados, linhas a primeira "
+        "semente durante o treino.",
+    ) + (outside if drawn.outside else "")

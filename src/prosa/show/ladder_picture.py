@@ -7,7 +7,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from prosa.core.language import tr
 from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.ladder import title
 from prosa.show.ladder_layout import Layout, axis_titles, family_name, layout
@@ -140,6 +139,6 @@ def write_png(found: Mapping[str, Any], path: Path) -> bool:
     axes.set_ylabel(axis_titles()[1])
     axes.set_title(plain(title(found)), fontsize=11, loc="left")
     axes.grid(color="#e6e2d9", linewidth=0.6)
-    axes.legend(loc="upper right", fontsize=9, frameon=False, title=tr("lower is better", "menos é melhor"))
+    picture.legend(loc="outside lower center", ncols=len(COLOURS), fontsize=9, frameon=False)
     save_picture(picture, path)
     return True
