@@ -117,7 +117,7 @@ class Word2Vec:
     def vectors(self, ids: Tensor) -> Tensor:
         """Input vectors of words, (..., C)."""
         if self.parts is None:
-            return self.inputs[ids]
+            return _rows(self.inputs, ids)
         return self.parts.mean(self.inputs, ids.reshape(-1)).view(*ids.shape, -1)
 
     def loss(self, chunks: Chunks) -> Tensor:
@@ -149,7 +149,7 @@ class Word2Vec:
 
     def _skip_gram_step(self, chunks: Chunks, lr: float) -> None:
         others, A = self._others(chunks), chunks.around.shape[1]
-        v, u = self.vectors(chunks.centres), self.outputs[others]
+        v, u = self.vectors(chunks.centres), _rows(self.outputs, others)
         slope = torch.bmm(v, u.mT).sigmoid_()
         slope[..., :A] -= 1
         slope *= self._weights(chunks).mul_(-lr)
@@ -171,10 +171,10 @@ class Word2Vec:
         number, hidden = self._hidden(chunks)
         N = chunks.negatives.shape[1]
         there = (number > 0).to(number.dtype).mul_(-lr)  # (n, S, 1)
-        u, u_bad = self.outputs[chunks.centres], self.outputs[chunks.negatives]
+        u, u_bad = _rows(self.outputs, chunks.centres), _rows(self.outputs, chunks.negatives)
         slope = ((hidden * u).sum(-1, keepdim=True).sigmoid_() - 1) * there
         slope_bad = torch.bmm(hidden, u_bad.mT).sigmoid_().mul_(there * (self.k / N))
-        change = torch.baddbmm(slope * u, slope_bad, u_bad)
+        change = torch.bmm(slope_bad, u_bad).addcmul_(slope, u)
         self._add(chunks.around, torch.bmm(chunks.pairs.mT, change))
         add_rows(self.outputs, chunks.centres.reshape(-1), (slope * hidden).flatten(0, 1))
         add_rows(self.outputs, chunks.negatives.reshape(-1), torch.bmm(slope_bad.mT, hidden).flatten(0, 1))
@@ -185,6 +185,11 @@ class Word2Vec:
         else:
             rows, owner = self.parts.flat(ids.reshape(-1))
             add_rows(self.inputs, rows, change.flatten(0, 1)[owner])
+
+
+def _rows(table: Tensor, ids: Tensor) -> Tensor:
+    """``table[ids]``, (..., C), in half the time."""
+    return table.index_select(0, ids.reshape(-1)).view(*ids.shape, -1)
 
 
 def add_rows(table: Tensor, rows: Tensor, change: Tensor) -> None:

@@ -28,7 +28,7 @@ from prosa.train.threads import each
 from prosa.train.word_vectors_config import WordVectorsConfig
 
 LAID = 20_000  # words laid out at a time
-CHUNK, NEGATIVES, CHUNKS = 32, {"skip-gram": 64, "cbow": 16}, 16
+CHUNK, NEGATIVES, CHUNKS = 32, {"skip-gram": 32, "cbow": 16}, 32
 PAIRS = 8192  # of GloVe, a step
 LOWEST = 1e-4  # the last rate, as a share of the first
 
