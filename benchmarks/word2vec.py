@@ -3,8 +3,8 @@
     python benchmarks/word2vec.py TEXTS... --words 4200000 --analogies questions.txt --workers 2 --repeats 3
 
 Both get the same words (``prosa.data.words``), a line a sentence, dimension 100, window 5, 5 negatives, threshold 1e-3.
-Speed is of training alone, vocabulary and reading apart: of ``--speed-epochs`` passes, in turns, the median of the
-ratios. Quality is of ``--epochs`` passes, over the same analogies: those whose words are among the 30,000 most frequent.
+Speed is of training alone, vocabulary and reading apart: ``--speed-epochs`` passes, in turns, the median ratio.
+Quality is of ``--epochs`` passes, over the same analogies: those whose words are among the 30,000 most frequent.
 """
 
 import argparse
@@ -38,7 +38,9 @@ def sentences_of(stream: WordStream) -> list[list[str]]:
 
 
 def of_gensim(sentences: list[list[str]], method: str, epochs: int, workers: int) -> tuple[WordVectors, float, float]:
-    model = Gensim(vector_size=100, window=5, negative=5, sg=method == "skip-gram", min_count=1, workers=workers, seed=1)
+    model = Gensim(
+        vector_size=100, window=5, negative=5, sg=method == "skip-gram", min_count=1, workers=workers, seed=1
+    )
     model.build_vocab(sentences)
     wall, cpu = time.perf_counter(), time.process_time()
     model.train(sentences, total_examples=len(sentences), epochs=epochs)
@@ -91,10 +93,13 @@ def main() -> None:
             rows.append(row)
             print(method, json.dumps(row), file=sys.stderr, flush=True)
         ratios = {
-            kind: statistics.median(row["prosa"][kind] / row["gensim"][kind] for row in rows) for kind in ("wall", "cpu")
+            kind: statistics.median(row["prosa"][kind] / row["gensim"][kind] for row in rows)
+            for kind in ("wall", "cpu")
         }
         quality = {}
-        for name, train, data in (("gensim", of_gensim, sentences), ("prosa", of_prosa, stream)) if given.analogies else ():
+        for name, train, data in (
+            (("gensim", of_gensim, sentences), ("prosa", of_prosa, stream)) if given.analogies else ()
+        ):
             vectors, wall, _ = train(data, method, given.epochs, given.workers)
             quality[name] = {"seconds": wall} | {
                 path.name: score(reordered(vectors, stream.words), read_analogies(path)).total.to_json()

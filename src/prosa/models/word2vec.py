@@ -9,9 +9,10 @@ words away, b_i drawn from 1..window for every centre), k negatives a pair, and 
 Frequent words are dropped before windows are laid: a word of relative frequency f is kept with probability
 min(1, (√(f/t) + 1) t/f), the formula of the authors' program (the paper's, 1 − √(t/f) dropped, differs a little).
 
-**As matrices.** The authors' program takes a pair and its negatives at a time: some 80 vectors of memory touched a word.
-Here S neighbouring centres are a chunk and share N negatives (Ji et al. 2016, arXiv 1604.04661, share a window's), each with the weight k · (pairs of the centre) / N: the same loss in expectation. A chunk is then three products,
-(S, C) by (C, S + 2·window + N) and two back, and touches about 4 vectors a word. Several chunks make a step.
+**As matrices.** The authors' program takes a pair and its negatives at a time, some 80 vectors of memory a word.
+Here S neighbouring centres are a chunk and share N negatives (Ji et al. 2016, arXiv 1604.04661, share a window's), each
+with the weight k · (pairs of the centre) / N: the same loss in expectation. A chunk is then three products,
+(S, C) by (C, S + 2·window + N) and two back, and touches 3 to 4 vectors a word. Several chunks are a step.
 
 A negative that is also in the window counts as both; the program skips it. Where an input is a mean (CBOW, subwords),
 each part gets the mean's gradient whole, as in the authors' programs: the mean then moves as far as one vector would.
