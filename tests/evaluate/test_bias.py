@@ -54,7 +54,7 @@ def test_planted_bias_is_found_and_mostly_taken_out():
     assert group.p < 0.01
     assert group.after.value < 0.3 * group.before.value
     assert group.less.interval[1] < 0
-    assert list(group.words)[0] in WORDS.one_form[1::2]
+    assert next(iter(group.words)) in WORDS.one_form[1::2]
     assert abs(group.lean.value) < group.bias.value  # half lean to each
 
 

@@ -14,13 +14,26 @@ SENTENCES = ["O rei disse-lhe que a rainha saiu", "A rainha e o rei viram o home
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("texts")
-    for n in range(40):
+    for n in range(12):
         lines = [f"{s}, no lugar {w} de sempre." for s, w in zip(SENTENCES * 3, "abcdefghi", strict=True)]
         (folder / f"{n}.txt").write_text(
             f"Capítulo {n} de {n * 7} páginas, o de número {n * n}.\n\n" + "\n\n".join(lines)
         )
     out = folder.parent / "run"
-    made = ["word2vec", str(folder), "--out", str(out), "--dim", "12", "--epochs", "2", "--export", "--subwords"]
+    made = [
+        "word2vec",
+        str(folder),
+        "--out",
+        str(out),
+        "--dim",
+        "12",
+        "--epochs",
+        "2",
+        "--export",
+        "--subwords",
+        "--buckets",
+        "5000",
+    ]
     assert main([*made, "--lang", "en"]) == 0
     return out
 

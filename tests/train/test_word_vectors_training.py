@@ -24,11 +24,11 @@ def stream():
 @pytest.mark.parametrize(
     "config",
     [
-        WordVectorsConfig(dim=20, epochs=8, subsample=0, lr=0.1),
-        WordVectorsConfig(method="cbow", dim=20, epochs=8, subsample=0, lr=0.1),
+        WordVectorsConfig(dim=20, epochs=8, subsample=0),
+        WordVectorsConfig(method="cbow", dim=20, epochs=8, subsample=0, lr=0.05),
         WordVectorsConfig(method="glove", dim=20, epochs=15),
-        WordVectorsConfig(subwords=True, dim=20, epochs=6, buckets=2000, subsample=0, lr=0.1),
-        WordVectorsConfig(dim=20, epochs=8, subsample=0, lr=0.1, workers=2),
+        WordVectorsConfig(subwords=True, dim=20, epochs=6, buckets=2000, subsample=0),
+        WordVectorsConfig(dim=20, epochs=8, subsample=0, workers=2),
     ],
     ids=["skip-gram", "cbow", "glove", "subwords", "two workers"],
 )

@@ -62,10 +62,10 @@ def show_bias(found: Bias) -> None:
         Text(
             tr(
                 f"\nDirection from {pairs} pairs. bias: mean |lean|; by chance: along the pairs' differences with "
-                "random signs; before and after neutralising: along half of the pairs, with the other half's direction "
+                "random signs; before and after neutralising: along half of the pairs, the other half's direction "
                 "taken out. Intervals of 95% over professions.",
-                f"\nDireção de {pairs} pares. viés: média de |inclinação|; por acaso: ao longo das diferenças deles "
-                "com sinais sorteados; antes e depois de neutralizar: ao longo de metade dos pares, retirada a direção da "
+                f"\nDireção de {pairs} pares. viés: média de |inclinação|; por acaso: ao longo dessas diferenças com "
+                "sinais sorteados; antes e depois de neutralizar: ao longo de metade dos pares, retirada a direção da "
                 "outra metade. Intervalos de 95% sobre as profissões.",
             )
         )

@@ -160,7 +160,10 @@ def _group(rows: dict[str, Floats], differences: Floats, out: Floats | None, see
     leans = vectors @ direction(differences, out)
     generator = np.random.default_rng(seed)
     signs = generator.choice([-1.0, 1.0], size=(DRAWS, len(differences)))
-    drawn = np.array([np.abs(vectors @ direction(s[:, None] * differences, out)).mean() for s in signs])
+    directions = signs @ differences
+    if out is not None:
+        directions -= (directions @ out)[:, None] * out
+    drawn = np.abs(_unit(directions) @ vectors.T).mean(1)
     found = float(np.abs(leans).mean())
     before, after = np.zeros(len(rows)), np.zeros(len(rows))
     halves = [differences[0::2], differences[1::2]]
