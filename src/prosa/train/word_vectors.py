@@ -29,8 +29,9 @@ from prosa.train.word_vectors_config import WordVectorsConfig
 
 LAID = 20_000  # words laid out at a time
 CHUNK, NEGATIVES, CHUNKS = 32, {"skip-gram": 32, "cbow": 16}, 32
-MOST = {"skip-gram": 0.4, "cbow": 0.8}  # rate x times that the most frequent word is in a step: more overshoots
+MOST = {"skip-gram": 0.4, "cbow": 0.8}  # rate x times that the most frequent row is in a step: more overshoots
 PAIRS = 8192  # of GloVe, a step
+BLOWN_UP = 100.0  # nats; an untrained pair has (1 + negatives) ln 2
 LOWEST = 1e-4  # the last rate, as a share of the first
 
 
@@ -85,7 +86,8 @@ def _word2vec(stream: WordStream, config: WordVectorsConfig) -> tuple[WordVector
     )
     ids = torch.from_numpy(stream.ids).long()
     kept = stream.counts * keep_probabilities(stream.counts, config.subsample)
-    chunks = max(1, min(CHUNKS, int(MOST[config.method] / config.rate * kept.sum() / kept.max() / CHUNK)))
+    most = (model.parts.occurrences(kept) if model.parts else kept).max()
+    chunks = max(1, min(CHUNKS, int(MOST[config.method] / config.rate * kept.sum() / most / CHUNK)))
     with progress(tr("word vectors", "vetores"), len(ids) * config.epochs, tr("words", "palavras")) as bar:
         loss = _in_threads(_Passes(model, layout, ids, config, bar, chunks), config.workers)
     words = len(stream.words)
@@ -128,7 +130,7 @@ class _Passes:
                     steps = chunks.split(self.chunks)
                     targets = steps[0].pairs.sum() if not self.model.cbow else (steps[0].pairs.sum(-1) > 0).sum()
                     losses.append(float(self.model.loss(steps[0]) / targets.clamp(min=1)))
-                    if not np.isfinite(losses[-1]):
+                    if not losses[-1] < BLOWN_UP:
                         raise diverged()
                     for step in steps:
                         self.model.step(step, config.rate * max(LOWEST, 1 - self.done / total))
