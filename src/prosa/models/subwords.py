@@ -67,7 +67,8 @@ class Parts:
     def occurrences(self, counts: NDArray[Any]) -> NDArray[np.float64]:
         """How often each row is part of a word, of how often each word occurs."""
         each = np.repeat(counts, self.length.numpy())
-        return np.bincount(self.all.numpy(), weights=each, minlength=self.rows)
+        sums: NDArray[np.float64] = np.bincount(self.all.numpy(), each, self.rows).astype(np.float64)
+        return sums
 
     def flat(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The rows of words (R,), end to end, and which of the words each is of."""
