@@ -29,3 +29,8 @@ def test_a_word_is_the_mean_of_its_rows():
         rows = [id, *(3 + b for b in subwords.buckets_of(word))]
         assert parts.flat(torch.tensor([id]))[0].tolist() == rows
         assert torch.allclose(parts.mean(table, torch.tensor([2, id, 0]))[1], table[rows].mean(0), atol=1e-6)
+
+
+def test_occurrences_of_rows():
+    subwords = Subwords(3, 3, 1)
+    assert Parts(["rei", "o"], subwords).occurrences([5, 2]).tolist() == [5, 2, 5 * 3 + 2]  # <re rei ei>, <o>

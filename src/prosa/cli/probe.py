@@ -1,4 +1,4 @@
-"""``prosa probe agreement|self-correction``."""
+"""``prosa probe agreement|self-correction|bias``."""
 
 import importlib
 from collections.abc import Callable
@@ -35,6 +35,16 @@ PROBES = {
         """
         prosa probe self-correction runs/mine
         prosa probe self-correction runs/mine:sft --language pt-BR --json
+        """,
+    ),
+    "bias": Probe(
+        "probe_bias:bias",
+        "bias:show_bias",
+        "professions between he and she in a model's vectors, before and after neutralising",
+        """
+        prosa probe bias runs/v
+        prosa probe bias vectors.bin --language en
+        prosa probe bias runs/mine --json
         """,
     ),
 }

@@ -9,10 +9,12 @@ Portuguese inflects: *cantávamos* shares ``<can``, ``cant``, ``ntáv`` and more
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 OFFSET, PRIME = 2166136261, 16777619
@@ -61,6 +63,12 @@ class Parts:
         self.length = torch.tensor([len(bag) for bag in bags])
         self.start = self.length.cumsum(0) - self.length
         self.all = torch.from_numpy(np.concatenate([np.array(bag, dtype=np.int64) for bag in bags]))
+
+    def occurrences(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        """How often each row is part of a word, of how often each word occurs."""
+        each = np.repeat(counts, self.length.numpy())
+        sums: NDArray[np.float64] = np.bincount(self.all.numpy(), each, self.rows).astype(np.float64)
+        return sums
 
     def flat(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The rows of words (R,), end to end, and which of the words each is of."""
