@@ -42,7 +42,8 @@ def test_windows_are_drawn_and_end_with_the_sentence():
     near, far = 400, 200  # a distance of 1 is in every window, one of 2 in half
     assert counts[:3, 3:].sum() == counts[3:, :3].sum() == 0
     assert counts[0, 1] == counts[1, 0] == counts[5, 4] == near
-    assert abs(counts[0, 2] - far) < 50 and abs(counts[3, 5] - far) < 50
+    assert abs(counts[0, 2] - far) < 50
+    assert abs(counts[3, 5] - far) < 50
     assert counts.diagonal().sum() == 0
 
 

@@ -1,8 +1,8 @@
 """Analogies: *homem* is to *mulher* as *rei* is to what? (Mikolov et al. 2013a; in Portuguese Rodrigues et al. 2016)
 
-A file in the form of ``questions-words.txt``: ``: section`` lines, and lines of four words, a b c d. Right is one whose d
-is, of all words but a, b, c, the nearest by cosine to b − a + c (their unit vectors). One with a word that has no vector
-of its own among the most frequent words is not asked: the coverage says how many were.
+A file in the form of ``questions-words.txt``: ``: section`` lines, and lines of four words, a b c d. Right is one whose
+d is, of all words but a, b, c, the nearest by cosine to b − a + c (their unit vectors). One with a word that has no
+vector of its own among the most frequent words is not asked: the coverage says how many were.
 """
 
 from dataclasses import dataclass
