@@ -41,7 +41,7 @@ def test_columns_by_number_and_by_name(tmp_path) -> None:
     assert read(tmp_path / "q.tsv", "source\ttarget\num\tone\n")[0] == [("um", "one")]
     with pytest.raises(UserError, match="'fr'"):
         read(tmp_path / "p.tsv", "en\tpt\none\tum\n", PairColumns("fr", "en"))
-    with pytest.raises(UserError, match="which column is the source"):
+    with pytest.raises(UserError, match="which column has the source"):
         read(tmp_path / "p.csv", "en,pt\none,um\n")
 
 

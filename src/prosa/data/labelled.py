@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prosa.core.errors import UserError, unknown
+from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
-from prosa.corpus.repair import excerpt
+from prosa.data.columns import no_column, place_of, read_files
 from prosa.data.conversations import content_of
-from prosa.data.records import FORMATS, BadRecord, Record, read_records
-from prosa.data.table import TABLES, read_table
+from prosa.data.records import BadRecord, Record
+from prosa.data.table import read_table
 
 TEXT_NAMES = (
     *("text", "texto", "message", "mensagem", "sentence", "frase", "content", "conteúdo", "conteudo", "review"),
@@ -59,23 +59,14 @@ def read_labelled(paths: Sequence[Path], problems: Problems, columns: Columns = 
     Raises:
         UserError: a path is missing or of another format, a table whose columns are not known, or as ``read_records``.
     """
-    found: list[Labelled] = []
-    for path in paths:
-        if path.suffix.lower() in TABLES:
-            found += _of_table(path, problems, columns)
-        elif path.name.lower().endswith(FORMATS):
-            found += read_records([path], lambda record: _of_record(record, columns), problems)
-        else:
-            formats = " ".join((*TABLES, *FORMATS))
-            raise UserError(
-                tr(f"{path}: format not read.", f"{path}: formato que não é lido."),
-                tr(f"Formats read: {formats}", f"Formatos lidos: {formats}"),
-            )
-    problems.finish(len(paths))
+    found, names = read_files(
+        paths,
+        problems,
+        lambda path: _of_table(path, problems, columns),
+        lambda record: _of_record(record, columns),
+    )
     if not found:
-        names = ", ".join(map(str, paths))
-        first = f" ({problems.named[0].source}: {problems.named[0].why})" if problems.named else ""
-        raise UserError(tr(f"there is no row in {names}{first}.", f"não há nenhuma linha em {names}{first}."))
+        raise UserError(tr(f"there is no row in {names}.", f"não há nenhuma linha em {names}."))
     return found
 
 
@@ -143,18 +134,17 @@ def _of_table(path: Path, problems: Problems, columns: Columns) -> Iterator[Labe
     if not rows:
         return
     header = [name.strip() for name in rows[0][1]]
-    text, label = _place(header, columns.text, TEXT_NAMES), _place(header, columns.label, LABEL_NAMES)
+    text, label = place_of(header, columns.text, TEXT_NAMES), place_of(header, columns.label, LABEL_NAMES)
     told = bool(columns.text or columns.label)
     if text is None and label is None and not told and path.suffix.lower() == ".tsv" and len(header) == 2:
         values = [len({row[n] for _, row in rows if len(row) == 2}) for n in (0, 1)]
         text, label = (1, 0) if values[0] <= values[1] else (0, 1)
     else:
         rows = rows[1:]
-        for place, name, option in ((text, columns.text, "columns.text"), (label, columns.label, "columns.label")):
-            if place is None:
-                raise _no_column(path, name, option, header)
-    assert text is not None
-    assert label is not None
+        if text is None:
+            raise no_column(path, columns.text, "columns.text", tr("the text", "o texto"), header)
+        if label is None:
+            raise no_column(path, columns.label, "columns.label", tr("the label", "o rótulo"), header)
     for number, row in rows:
         try:
             if len(row) <= max(text, label):
@@ -171,7 +161,7 @@ def _of_table(path: Path, problems: Problems, columns: Columns) -> Iterator[Labe
 
 def _of_record(record: Record, columns: Columns) -> Labelled:
     names = list(record.value)
-    text, label = _place(names, columns.text, TEXT_NAMES), _place(names, columns.label, LABEL_NAMES)
+    text, label = place_of(names, columns.text, TEXT_NAMES), place_of(names, columns.label, LABEL_NAMES)
     if text is None or label is None:
         missing = "text" if text is None else "label"
         there = ", ".join(map(repr, names[:8]))
@@ -193,28 +183,3 @@ def _labelled(text: Any, label: Any, source: str) -> Labelled:
             tr("the text is empty", "o texto está vazio") if name else tr("the label is empty", "o rótulo está vazio")
         )
     return Labelled(found, name, source)
-
-
-def _place(header: Sequence[str], asked: str, usual: Sequence[str]) -> int | None:
-    """Which column it is: the one that is asked for, else the first of the usual names that is there."""
-    if asked:
-        return header.index(asked) if asked in header else None
-    folded = [name.casefold() for name in header]
-    return next((folded.index(name) for name in usual if name in folded), None)
-
-
-def _no_column(path: Path, name: str, option: str, header: Sequence[str]) -> UserError:
-    if name:
-        return unknown(tr(f"column of {path}", f"coluna de {path}"), name, header)
-    which = tr("text", "texto") if option.endswith("text") else tr("label", "rótulo")
-    there = ", ".join(excerpt(name, length=30) for name in header[:12])
-    return UserError(
-        tr(
-            f"{path}: which column has the {which}? There are: {there}.",
-            f"{path}: qual coluna tem o {which}? Há: {there}.",
-        ),
-        tr(
-            f"Name it with --{option}; the first line of a table has the names.",
-            f"Diga o nome dela com --{option}; a primeira linha de uma tabela tem os nomes.",
-        ),
-    )

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prosa.core.errors import UserError, unknown
+from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.corpus.problems import Problems
 from prosa.corpus.repair import excerpt
+from prosa.data.columns import no_column, place_of, read_files
 from prosa.data.conversations import content_of
 from prosa.data.labelled import is_blank
-from prosa.data.records import FORMATS, BadRecord, Record, read_records
-from prosa.data.table import TABLES, read_table
+from prosa.data.records import BadRecord, Record
+from prosa.data.table import read_table
 
 SOURCE_NAMES = ("source", "src", "fonte", "origem")
 TARGET_NAMES = ("target", "tgt", "alvo", "destino", "translation", "tradução", "traducao")
@@ -66,24 +67,15 @@ def read_pairs(paths: Sequence[Path], problems: Problems, columns: PairColumns =
         UserError: a path is missing or of another format, a table without the columns, or half of the files or more are
             mostly bad.
     """
-    found: list[Pair] = []
-    for path in paths:
-        if path.suffix.lower() in TABLES:
-            found += _of_table(path, problems, columns)
-        elif path.name.lower().endswith(FORMATS):
-            found += read_records([path], lambda record: _of_record(record, columns), problems)
-        else:
-            formats = " ".join((*TABLES, *FORMATS))
-            raise UserError(
-                tr(f"{path}: format not read.", f"{path}: formato que não é lido."),
-                tr(f"Formats read: {formats}", f"Formatos lidos: {formats}"),
-            )
-    problems.finish(len(paths))
+    found, names = read_files(
+        paths,
+        problems,
+        lambda path: _of_table(path, problems, columns),
+        lambda record: _of_record(record, columns),
+    )
     if not found:
-        names = ", ".join(map(str, paths))
-        first = f" ({problems.named[0].source}: {problems.named[0].why})" if problems.named else ""
         raise UserError(
-            tr(f"there is no pair in {names}{first}.", f"não há nenhum par em {names}{first}."),
+            tr(f"there is no pair in {names}.", f"não há nenhum par em {names}."),
             tr("A line is source<TAB>translation.", "Cada linha é fonte<TAB>tradução."),
         )
     return found
@@ -126,8 +118,8 @@ def _of_table(path: Path, problems: Problems, columns: PairColumns) -> Iterator[
         return
     header = [name.strip() for name in rows[0][1]]
     source, target = (
-        _place(header, columns.source, SOURCE_NAMES),
-        _place(header, columns.target, TARGET_NAMES),
+        place_of(header, columns.source, SOURCE_NAMES),
+        place_of(header, columns.target, TARGET_NAMES),
     )
     numbers = [_number(name) for name in (columns.source, columns.target)]
     if path.suffix.lower() == ".tsv" and source is None and target is None and None not in numbers:
@@ -135,11 +127,10 @@ def _of_table(path: Path, problems: Problems, columns: PairColumns) -> Iterator[
         source, target = first[0] - 1, first[1] - 1
     else:
         rows = rows[1:]
-        for place, name, option in ((source, columns.source, "source"), (target, columns.target, "target")):
-            if place is None:
-                raise _no_column(path, name, option, header)
-    assert source is not None
-    assert target is not None
+        if source is None:
+            raise no_column(path, columns.source, "columns.source", tr("the source", "a fonte"), header)
+        if target is None:
+            raise no_column(path, columns.target, "columns.target", tr("the target", "o alvo"), header)
     for number, row in rows:
         try:
             if len(row) <= max(source, target):
@@ -166,7 +157,7 @@ def _number(name: str) -> int | None:
 
 def _of_record(record: Record, columns: PairColumns) -> Pair:
     names = list(record.value)
-    source, target = _place(names, columns.source, SOURCE_NAMES), _place(names, columns.target, TARGET_NAMES)
+    source, target = place_of(names, columns.source, SOURCE_NAMES), place_of(names, columns.target, TARGET_NAMES)
     if source is None or target is None:
         missing = columns.source or "source" if source is None else columns.target or "target"
         there = ", ".join(excerpt(repr(name), length=30) for name in names[:8])
@@ -185,27 +176,3 @@ def _pair(source: Any, target: Any, place: str) -> Pair:
         which = tr("source", "fonte") if is_blank(text) else tr("target", "alvo")
         raise BadRecord(tr(f"the {which} is empty", f"o lado {which} está vazio"))
     return Pair(" ".join(text.split()), " ".join(translation.split()), place)
-
-
-def _place(header: Sequence[str], asked: str, usual: Sequence[str]) -> int | None:
-    """Which column it is: the one that is asked for, else the first of the usual names that is there."""
-    if asked:
-        return header.index(asked) if asked in header else None
-    folded = [name.casefold() for name in header]
-    return next((folded.index(name) for name in usual if name in folded), None)
-
-
-def _no_column(path: Path, name: str, option: str, header: Sequence[str]) -> UserError:
-    if name:
-        return unknown(tr(f"column of {path}", f"coluna de {path}"), name, header)
-    there = ", ".join(excerpt(name, length=30) for name in header[:12])
-    return UserError(
-        tr(
-            f"{path}: which column is the {option}? There are: {there}.",
-            f"{path}: qual coluna é {option}? Há: {there}.",
-        ),
-        tr(
-            f"Name it with --columns.{option}; the first line of a table has the names.",
-            f"Diga o nome dela com --columns.{option}; a primeira linha de uma tabela tem os nomes.",
-        ),
-    )

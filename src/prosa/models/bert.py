@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prosa.core.errors import UserError, unknown
+from prosa.core.errors import unknown
 from prosa.core.language import tr
 from prosa.models.gpt import INIT_STD, too_long
-from prosa.nn.attention import Attention, document_mask
+from prosa.models.shape import bad_dropout, refuse, too_small
+from prosa.nn.attention import document_mask, plain_attention
 from prosa.nn.block import PostNormBlock
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
@@ -57,12 +58,7 @@ class BertConfig:
         Raises:
             UserError: every problem found.
         """
-        least = {"vocab_size": 1, "context": 3, "n_layer": 1, "n_head": 1, "d_model": 1, "d_ff": 1, "token_types": 1}
-        wrong = [
-            tr(f"{name} is {getattr(self, name)}, must be at least {n}", f"{name} é {getattr(self, name)}, mínimo {n}")
-            for name, n in least.items()
-            if getattr(self, name) < n
-        ]
+        wrong = too_small(self, vocab_size=1, context=3, n_layer=1, n_head=1, d_model=1, d_ff=1, token_types=1)
         if not wrong and self.d_model % self.n_head:
             fitting = max(1, round(self.d_model / self.n_head)) * self.n_head
             wrong.append(
@@ -71,15 +67,7 @@ class BertConfig:
                     f"{self.n_head} cabeças não dividem d_model {self.d_model}: use d_model {fitting}",
                 )
             )
-        if not 0 <= self.dropout < 1:
-            wrong.append(
-                tr(f"dropout is {self.dropout}, must be in [0, 1)", f"dropout é {self.dropout}, deve estar em [0, 1)")
-            )
-        if wrong:
-            raise UserError(
-                tr("this model cannot be built: ", "este modelo não pode ser construído: ") + "; ".join(wrong),
-                tr("Change these values in the flags.", "Mude esses valores nas opções."),
-            )
+        refuse(wrong + bad_dropout(self.dropout))
 
 
 def by_name(name: str, *, vocab_size: int = 30522, context: int = 512) -> BertConfig:
@@ -213,16 +201,6 @@ def initialise(module: nn.Module) -> None:
 
 
 def _block(config: BertConfig) -> PostNormBlock:
-    attention = Attention(
-        config.d_model,
-        config.n_head,
-        config.n_head,
-        config.d_model // config.n_head,
-        bias=True,
-        qk_norm=False,
-        norm_eps=config.norm_eps,
-        dropout=config.dropout,
-        causal=False,
-    )
+    attention = plain_attention(config.d_model, config.n_head, causal=False, dropout=config.dropout)
     first, second = (LayerNorm(config.d_model, config.norm_eps) for _ in range(2))
     return PostNormBlock(first, attention, second, MLP(config.d_model, config.d_ff, "gelu"), config.dropout)

@@ -33,7 +33,7 @@ from prosa.core.files import read_json, write_json
 from prosa.core.language import tr
 from prosa.models.folder import CONFIG, read_config, read_weights, write_folder
 from prosa.models.huggingface_weights import bad_weights
-from prosa.models.shape import check_sizes
+from prosa.models.shape import refuse, too_small
 from prosa.nn.norm import LayerNorm
 from prosa.nn.recurrent import LSTMCell, read
 
@@ -60,7 +60,7 @@ class ElmoConfig:
         Raises:
             UserError: every field below 1, or no filters.
         """
-        check_sizes(self, "vocab_size", "context", "d_model", "n_layer", "d_char", "longest")
+        refuse(too_small(self, vocab_size=1, context=1, d_model=1, n_layer=1, d_char=1, longest=1))
         widest = max((width for width, _ in self.filters), default=0)
         if not 0 < widest <= self.longest or self.longest < 3 or self.n_highway < 0:
             raise UserError(

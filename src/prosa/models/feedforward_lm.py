@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prosa.models.shape import check_sizes
+from prosa.models.shape import refuse, too_small
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FeedForwardConfig:
         Raises:
             UserError: every size below 1.
         """
-        check_sizes(self, "vocab_size", "context", "window", "d_embedding", "d_hidden")
+        refuse(too_small(self, vocab_size=1, context=1, window=1, d_embedding=1, d_hidden=1))
 
 
 class FeedForwardLM(nn.Module):

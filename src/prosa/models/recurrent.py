@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prosa.models.shape import check_sizes
+from prosa.models.shape import refuse, too_small
 from prosa.nn.recurrent import CELLS, LSTMCell, State, document_starts, read
 
 Kind = Literal["rnn", "lstm", "gru"]
@@ -42,7 +42,7 @@ class RecurrentConfig:
         Raises:
             UserError: every size below 1.
         """
-        check_sizes(self, "vocab_size", "context", "n_layer", "d_model")
+        refuse(too_small(self, vocab_size=1, context=1, n_layer=1, d_model=1))
 
 
 class RecurrentLM(nn.Module):

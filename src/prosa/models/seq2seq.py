@@ -20,8 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prosa.core.errors import UserError
-from prosa.core.language import tr
+from prosa.models.shape import bad_dropout, refuse, too_small
 from prosa.nn.additive import AdditiveAttention
 from prosa.nn.recurrent import GRUCell, read
 
@@ -43,19 +42,7 @@ class Seq2SeqConfig:
         Raises:
             UserError: with every problem.
         """
-        wrong = [
-            tr(f"{name} is {getattr(self, name)}, must be at least 1", f"{name} é {getattr(self, name)}, mínimo 1")
-            for name in ("vocab_size", "context", "d_embedding", "d_model")
-            if getattr(self, name) < 1
-        ]
-        if not 0 <= self.dropout < 1:
-            wrong.append(
-                tr(f"dropout is {self.dropout}, must be in [0, 1)", f"dropout é {self.dropout}, deve estar em [0, 1)")
-            )
-        if wrong:
-            raise UserError(
-                tr("this model cannot be built: ", "este modelo não pode ser construído: ") + "; ".join(wrong)
-            )
+        refuse(too_small(self, vocab_size=1, context=1, d_embedding=1, d_model=1) + bad_dropout(self.dropout))
 
 
 @dataclass

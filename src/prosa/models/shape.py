@@ -1,22 +1,34 @@
-"""What the configurations of models have in common."""
+"""What the configurations of models have in common: what is wrong with them, and how it is told."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 
 
-def check_sizes(config: Any, *names: str) -> None:
-    """Refuse a configuration of which one of these fields is below 1.
+def too_small(config: Any, **least: int) -> list[str]:
+    """Which of these fields are below their least value."""
+    return [
+        tr(f"{name} is {getattr(config, name)}, must be at least {n}", f"{name} é {getattr(config, name)}, mínimo {n}")
+        for name, n in least.items()
+        if getattr(config, name) < n
+    ]
+
+
+def bad_dropout(dropout: float) -> list[str]:
+    """What is wrong with it, if anything."""
+    if 0 <= dropout < 1:
+        return []
+    return [tr(f"dropout is {dropout}, must be in [0, 1)", f"dropout é {dropout}, deve estar em [0, 1)")]
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Tell all of them at once, if there are any.
 
     Raises:
-        UserError: all of them are named.
+        UserError: there are.
     """
-    problems = [
-        tr(f"{name} is {getattr(config, name)}, must be at least 1", f"{name} é {getattr(config, name)}, mínimo 1")
-        for name in names
-        if getattr(config, name) < 1
-    ]
     if problems:
         raise UserError(
             tr("this model cannot be built: ", "este modelo não pode ser construído: ") + "; ".join(problems),

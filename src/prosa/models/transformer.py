@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from prosa.core.errors import UserError
 from prosa.core.language import tr
-from prosa.nn.attention import Attention, KeysValues, padding_mask
+from prosa.models.shape import bad_dropout, refuse, too_small
+from prosa.nn.attention import Attention, KeysValues, padding_mask, plain_attention
 from prosa.nn.block import PostNormBlock
 from prosa.nn.cache import KVCache
 from prosa.nn.feedforward import MLP
@@ -56,11 +56,8 @@ class TransformerConfig:
         Raises:
             UserError: with every problem.
         """
-        wrong = [
-            tr(f"{name} is {getattr(self, name)}, must be at least 1", f"{name} é {getattr(self, name)}, mínimo 1")
-            for name in ("vocab_size", "context", "n_encoder", "n_decoder", "n_head", "d_model", "d_ff")
-            if getattr(self, name) < 1
-        ]
+        sizes = dict.fromkeys(("vocab_size", "context", "n_encoder", "n_decoder", "n_head", "d_model", "d_ff"), 1)
+        wrong = too_small(self, **sizes)
         if not wrong and (self.d_model % self.n_head or self.d_model % 2):
             unit = math.lcm(2, self.n_head)
             fitting = max(1, round(self.d_model / unit)) * unit
@@ -70,14 +67,7 @@ class TransformerConfig:
                     f"d_model {self.d_model} é ímpar ou não é múltiplo de {self.n_head} cabeças: use d_model {fitting}",
                 )
             )
-        if not 0 <= self.dropout < 1:
-            wrong.append(
-                tr(f"dropout is {self.dropout}, must be in [0, 1)", f"dropout é {self.dropout}, deve estar em [0, 1)")
-            )
-        if wrong:
-            raise UserError(
-                tr("this model cannot be built: ", "este modelo não pode ser construído: ") + "; ".join(wrong)
-            )
+        refuse(wrong + bad_dropout(self.dropout))
 
 
 @dataclass
@@ -207,9 +197,7 @@ def _block(config: TransformerConfig, *, cross: bool) -> PostNormBlock:
     def attention(relative: bool) -> Attention:
         if relative:
             return RelativeAttention(config.d_model, config.n_head, bias=True, dropout=0.0)
-        width = config.d_model // config.n_head
-        heads = config.n_head
-        return Attention(config.d_model, heads, heads, width, bias=True, qk_norm=False, norm_eps=0.0, dropout=0.0)
+        return plain_attention(config.d_model, config.n_head)
 
     def norm() -> LayerNorm:
         return LayerNorm(config.d_model, config.norm_eps)

@@ -24,7 +24,7 @@ from prosa.core.files import read_json, write_json
 from prosa.core.language import tr
 from prosa.models.cnn import fill, normalised
 from prosa.models.folder import CONFIG, read_config, read_weights, write_folder
-from prosa.nn.attention import Attention
+from prosa.nn.attention import plain_attention
 from prosa.nn.block import Block
 from prosa.nn.feedforward import MLP
 from prosa.nn.norm import LayerNorm
@@ -154,17 +154,7 @@ class ViT(nn.Module):
 
 
 def _block(config: ViTConfig) -> Block:
-    attention = Attention(
-        config.d_model,
-        config.n_head,
-        config.n_head,
-        config.d_model // config.n_head,
-        bias=True,
-        qk_norm=False,
-        norm_eps=config.norm_eps,
-        dropout=0.0,
-        causal=False,
-    )
+    attention = plain_attention(config.d_model, config.n_head, causal=False)
     norms = [LayerNorm(config.d_model, config.norm_eps) for _ in range(2)]
     return Block(norms[0], attention, norms[1], MLP(config.d_model, config.d_ff, "gelu"), 0.0)
 

@@ -248,3 +248,11 @@ class Attention(nn.Module):
         """(B, T, heads * D) -> (B, heads, T, D)."""
         heads: Tensor = x_BTN.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # type: ignore[no-untyped-call]
         return heads
+
+
+def plain_attention(d_model: int, n_head: int, *, causal: bool = True, dropout: float = 0.0) -> Attention:
+    """As first published: equal heads that share the width, each with its own keys and values; biases everywhere."""
+    width = d_model // n_head
+    return Attention(
+        d_model, n_head, n_head, width, bias=True, qk_norm=False, norm_eps=0.0, dropout=dropout, causal=causal
+    )
