@@ -4,7 +4,7 @@ Pretraining is ``NextToken``, also that of BERT, whose targets are where tokens 
 translation is ``Translation``.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -12,9 +12,11 @@ from torch import Tensor
 from prosa.core.errors import UserError
 from prosa.core.language import tr
 from prosa.data.batches import IGNORE, Batch
-from prosa.data.pair_batches import PairBatch
-from prosa.data.word_batches import WordBatch
 from prosa.train.loss import chunk_tokens, chunked_cross_entropy
+
+if TYPE_CHECKING:
+    from prosa.data.pair_batches import PairBatch
+    from prosa.data.word_batches import WordBatch
 
 
 class Objective(Protocol):
@@ -83,7 +85,7 @@ class Translation:
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
         """See ``Objective``; the batch is a ``PairBatch``, ``model`` a ``models.encoder_decoder.EncoderDecoder``."""
-        assert isinstance(batch, PairBatch)
+        batch = cast("PairBatch", batch)
         there_BT = batch.targets != IGNORE
         hidden_NC = model.hidden(batch.inputs, batch.source, batch.lengths)[there_BT]
         chunk = chunk_tokens(self.loss_chunk, model.config.vocab_size, hidden_NC.device)
@@ -97,7 +99,7 @@ class BothDirections:
 
     def __call__(self, model: Any, batch: Batch) -> tuple[Tensor, int, dict[str, float]]:
         """See ``Objective``; ``model`` as ``models.elmo.Elmo``; the batch is a ``WordBatch`` of two words or more."""
-        assert isinstance(batch, WordBatch)
+        batch = cast("WordBatch", batch)
         left_BTC, right_BTC = model.directions(batch.letters)
         hidden_NC = torch.cat((left_BTC[:, :-1], right_BTC[:, 1:])).flatten(0, 1)
         targets_N = torch.cat((batch.targets[:, 1:], batch.targets[:, :-1])).flatten()
