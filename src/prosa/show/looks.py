@@ -17,10 +17,13 @@ from prosa.core.errors import UserError
 from prosa.core.files import write_bytes, write_text
 from prosa.core.language import language, tr
 from prosa.generate.translate import Translated, Translator
-from prosa.show.markup import CONTROLS
+from prosa.show.frame import document
+from prosa.show.inside.view import SHARES
+from prosa.show.markup import CONTROLS, Html, tag
+from prosa.show.panels import blank
+from prosa.show.parts import Figures, plot, section
 
 PICTURES = (".html", ".png")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 
 
 @dataclass(frozen=True)
@@ -108,25 +111,24 @@ def write_looks(looks: Sequence[Look], path: Path) -> None:
 
 
 def _page(looks: Sequence[Look]) -> str:
-    from plotly.offline import get_plotlyjs
+    return document(_title(), lambda figures: _main(looks, figures), generator="prosa translate")
 
-    title = tr("What the translator looked at", "O que o tradutor olhou")
-    body = [f"<h1>{title}</h1>", f"<p>{_explained()}</p>"]
+
+def _title() -> str:
+    return tr("What the translator looked at", "O que o tradutor olhou")
+
+
+def _main(looks: Sequence[Look], figures: Figures) -> Html:
+    sections = []
     for number, one in enumerate(looks):
         heading = " ".join(one.source[:-1]) + " → " + " ".join(w for w in one.target if w != one.source[-1])
-        body.append(f"<h2>{html.escape(heading.translate(CONTROLS))}</h2>")
-        body.append(_figure(one).to_html(full_html=False, include_plotlyjs=False, div_id=f"look{number}"))
-    style = (
-        "body{margin:0 auto;max-width:1000px;padding:1.5rem;font:16px/1.5 system-ui,sans-serif;background:#fff;"
-        "color:#1f2328}h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}"
-    )
-    return (
-        f'<!doctype html>\n<html lang="{language()}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{style}</style><script>{get_plotlyjs()}</script></head>"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
-    )
+        sections.append(section(f"look{number}", heading, plot(f"look{number}", _figure(one), _in_words(one), figures)))
+    return tag("main", tag("h1", _title()), tag("p", _explained(), class_="lead"), *sections, lang=language())
+
+
+def _in_words(one: Look) -> str:
+    most = [f"{word} ← {one.source[row.argmax()]}" for word, row in zip(one.target, one.mean, strict=True)]
+    return tr("Each word, and what it looked at most: ", "Cada palavra, e o que ela mais olhou: ") + ", ".join(most)
 
 
 def _explained() -> str:
@@ -158,35 +160,35 @@ def _figure(one: Look) -> Any:
     choices = _choices(one)
     hover = "%{customdata[0]} ← %{customdata[1]}: %{z:.3f}<extra></extra>"
     names = [[(html.escape(t), html.escape(s)) for s in across] for t in down]
-    plot = go.Figure(
+    figure = blank("", "")
+    figure.add_trace(
         go.Heatmap(
             z=choices[0][1].tolist(),
             customdata=names,
             zmin=0,
             zmax=1,
-            colorscale="Blues",
+            colorscale=SHARES,
             hovertemplate=hover,
             colorbar={"title": tr("weight", "peso")},
         )
     )
     axis = {"tickmode": "array", "automargin": True}
-    plot.update_xaxes(
+    figure.update_xaxes(
         **axis, side="top", tickangle=-45, tickvals=list(range(len(across))), ticktext=[html.escape(w) for w in across]
     )
-    plot.update_yaxes(
+    figure.update_yaxes(
         **axis, autorange="reversed", tickvals=list(range(len(down))), ticktext=[html.escape(w) for w in down]
     )
     if len(choices) > 1:
         buttons = [{"label": n, "method": "restyle", "args": [{"z": [w.tolist()]}]} for n, w in choices]
-        plot.update_layout(
+        figure.update_layout(
             updatemenus=[
                 {"buttons": buttons, "x": 0, "xanchor": "left", "y": -0.04, "yanchor": "top", "direction": "up"}
             ]
         )
-    plot.update_layout(
-        height=230 + 34 * len(down), margin={"t": 110, "b": 60, "l": 80, "r": 20}, template="plotly_white"
-    )
-    return plot
+    margin = {"t": 110, "b": 60, "l": 80, "r": 20}
+    figure.update_layout(height=230 + 34 * len(down), margin=margin, hovermode="closest")
+    return figure
 
 
 def _png(looks: Sequence[Look]) -> bytes:
