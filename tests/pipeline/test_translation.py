@@ -125,7 +125,7 @@ def test_the_command(learnt, tmp_path, capsys, monkeypatch) -> None:
     assert main(["translate", run, "a Ana <b>quer", "--show", "attention", "--out", str(picture)]) == 0
     page = picture.read_text(encoding="utf-8")
     assert "<b>quer" not in page
-    assert "default-src 'none'" in page
+    assert "default-src &#x27;none&#x27;" in page
     assert not any(f'{attribute}="http' in page.partition("<script>")[0] for attribute in ("src", "href"))
     assert main(["translate", run, "o gato", "--show", "steps"]) == 0
     assert "probability" in capsys.readouterr().out
