@@ -1,5 +1,6 @@
 """``prosa ladder`` on a short story: its figures against independent ones, resuming, rungs that cannot be made."""
 
+import io
 import json
 import math
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from prosa.cli.main import main
 from prosa.core.errors import UserError
@@ -20,8 +22,11 @@ from prosa.core.files import COMPLETE, read_json
 from prosa.core.language import set_language
 from prosa.data.shards import TokenFolder, TokenStream
 from prosa.evaluate.baselines import baseline_nats
+from prosa.evaluate.masked import pseudo_losses
+from prosa.models.huggingface_bert import load_masked
 from prosa.models.language_model import load_language_model
 from prosa.pipeline import ladder as module
+from prosa.pipeline import ladder_masked
 from prosa.pipeline.ladder import Ladder, ladder
 from prosa.pipeline.ladder_measure import _level, held_out
 from prosa.pipeline.ladder_network import batches_of, set_aside, train_config
@@ -29,6 +34,7 @@ from prosa.pipeline.ladder_rung import SIZED, make
 from prosa.pipeline.ladder_rungs import RUNGS, chosen
 from prosa.pipeline.ladder_size import _last, choose_size
 from prosa.pipeline.ladder_text import write
+from prosa.show.ladder import print_ladder
 
 COUNTED = ("uniform", "unigram", "kn2", "kn5")
 TRAINED = ("rnn", "gpt-modern")
@@ -319,8 +325,30 @@ def test_sizes_read_four_bytes_a_parameter_of_at_most_sixteen_passes(steps: int,
     """By hand: an RNN has 257 C + 257 + 2 (C² + C) parameters: 66,177 at 128, 123,713 at 192; 197,633 at 256, 394,497
     at 384. 500 steps are 1,024,000 bytes, sixteen passes of 18,500 are 296,000."""
     rung = RUNGS["rnn"]
-    batches = batches_of(TokenStream.of_array(np.zeros(5000, dtype=np.uint32)), seed=0)
+    batches = batches_of(RUNGS["rnn"], TokenStream.of_array(np.zeros(5000, dtype=np.uint32)), seed=0)
     config = train_config(rung, seed=0, seconds=60.0, steps=steps, device="cpu", per_pass=1)
     found = choose_size(rung, batches, text, 257, config)
     assert found.shape["d_model"] == width
     assert found.parameters == 257 * width + 257 + 2 * (width * width + width)
+
+
+def test_what_reads_both_ways_stands_apart(story: Path, tmp_path: Path, here: Any) -> None:
+    here.setattr(ladder_masked, "MOST_BYTES", 600)
+    found = ladder((story,), rungs=("kn2", "rnn", "bert"), steps=3, seeds=1, out=tmp_path / "both")
+    row = rows(found)["bert"]
+    assert (row["kind"], row["status"], row["measured_bytes"]) == ("masked", "done", 600)
+    assert found.found["comparison"]["network"] == "rnn"
+    model = load_masked(found.folder / "rungs" / "bert" / "seed-0" / "model").eval()
+    text = held_out(TokenFolder(found.folder / "data"), 600).documents[0]
+    (nats,) = pseudo_losses(model, [text[:128]], mask=ladder_masked.MASK)
+    for place in (0, 77, 127):  # told from what is before and after it, itself hidden
+        hidden = torch.tensor(text[None, :128].copy())
+        hidden[0, place] = ladder_masked.MASK
+        with torch.no_grad():
+            log_p = model(hidden)[0, place].log_softmax(-1)
+        assert nats[place] == pytest.approx(-float(log_p[text[place]]), abs=1e-4)
+    p = ladder_masked.distribution_of(model)([256, 79])
+    assert p.shape == (257,)
+    shown = io.StringIO()
+    print_ladder(found.to_json(), Console(file=shown, width=200))
+    assert "a pseudo-likelihood of 600 B" in shown.getvalue()

@@ -123,6 +123,16 @@ class MaskedBatches:
         return self.plain.steps_per_epoch
 
     @property
+    def context(self) -> int:
+        """T."""
+        return self.plain.context + self.maskable.frame.size
+
+    @property
+    def tokens_per_step(self) -> int:
+        """As ``Batches.tokens_per_step``."""
+        return self.plain.tokens_per_step
+
+    @property
     def fingerprint(self) -> str:
         """As ``Batches.fingerprint``."""
         return self.plain.fingerprint

@@ -6,7 +6,7 @@ take part in nothing but the measurement (and in the curves, which nothing is ch
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,14 @@ import numpy as np
 
 from prosa.core.files import read_json, write_json, writing
 from prosa.data.shards import TokenFolder, TokenStream
+from prosa.pipeline import ladder_masked
 from prosa.pipeline.ladder_rungs import BATCH, CONTEXT, Rung, build
 from prosa.pipeline.ladder_size import Size
 
 if TYPE_CHECKING:
-    from prosa.data.batches import Batches
+    from prosa.data.batches import Batch, Batches
+    from prosa.data.masking import MaskedBatches
+    from prosa.models.bert import MaskedLM
     from prosa.models.language_model import LanguageModel
     from prosa.train.config import TrainConfig
 
@@ -58,7 +61,7 @@ def set_aside(stream: TokenStream) -> tuple[TokenStream, TokenStream]:
     return TokenStream(ours, stream.end_of_text, None), TokenStream(aside, stream.end_of_text, None)
 
 
-def batches_of(stream: TokenStream, seed: int) -> "Batches":
+def batches_of(rung: Rung, stream: TokenStream, seed: int) -> "Batches | MaskedBatches":
     """The windows that every network is trained on.
 
     Raises:
@@ -66,12 +69,14 @@ def batches_of(stream: TokenStream, seed: int) -> "Batches":
     """
     from prosa.data.batches import Batches
 
+    if rung.kind == "masked":
+        return ladder_masked.batches_of(stream, context=CONTEXT, batch_size=BATCH, seed=seed)
     return Batches(stream, context=CONTEXT, batch_size=BATCH, seed=seed)
 
 
 def train(
     rung: Rung, size: Size, data: TokenFolder, folder: Path, config: "TrainConfig"
-) -> "tuple[LanguageModel, dict[str, Any]]":
+) -> "tuple[LanguageModel | MaskedLM, dict[str, Any]]":
     """Train a network in ``folder``, or go on where that was interrupted; the best weights, and figures.
 
     Raises:
@@ -88,7 +93,7 @@ def train(
     from prosa.train.speed import flops_per_token
 
     ours, aside = set_aside(data.stream("train", data.sources[0].name))
-    batches = batches_of(ours, config.seed)
+    batches = batches_of(rung, ours, config.seed)
     torch.manual_seed(config.seed)
     model = build(rung, size.shape, data.vocab_size, CONTEXT)
     result = fit(
@@ -99,7 +104,7 @@ def train(
         folder,
         resume=True,
         data_fingerprint=data.fingerprint,
-        validate=_looker(aside, data.stream("held_out", data.sources[0].name), folder),
+        validate=_looker(rung, aside, data.stream("held_out", data.sources[0].name), folder),
     )
     best = load_file(folder / WEIGHTS)
     with torch.no_grad():
@@ -129,7 +134,9 @@ def train(
     }
 
 
-def _looker(aside: TokenStream, held: TokenStream, folder: Path) -> "Callable[[Any, int], dict[str, float]]":
+def _looker(
+    rung: Rung, aside: TokenStream, held: TokenStream, folder: Path
+) -> "Callable[[Any, int], dict[str, float]]":
     """For ``fit``: bits a byte of what is set aside and of held-out windows; keeps the best weights on the disk."""
     import torch
     from safetensors.torch import save_file
@@ -141,10 +148,15 @@ def _looker(aside: TokenStream, held: TokenStream, folder: Path) -> "Callable[[A
 
     objective = NextToken()
 
+    def windows(stream: TokenStream) -> "Iterator[Batch]":
+        if rung.kind == "masked":
+            return ladder_masked.windows(stream, context=CONTEXT, batch_size=LOOK, most=LOOK)
+        return validation_batches(stream, context=CONTEXT, batch_size=LOOK, max_windows=LOOK)
+
     @torch.no_grad()
     def bits(model: Any, stream: TokenStream) -> float:
         device, total, count = next(model.parameters()).device, 0.0, 0
-        for batch in validation_batches(stream, context=CONTEXT, batch_size=LOOK, max_windows=LOOK):
+        for batch in windows(stream):
             loss, n, _ = objective(model, rows(batch, 0, len(batch.inputs), device))
             total, count = total + float(loss), count + n
         return total / count / math.log(2)

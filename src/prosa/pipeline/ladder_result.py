@@ -80,7 +80,7 @@ def _row(name: str, made: list[dict[str, Any]], held: HeldOut) -> dict[str, Any]
     done = [result for result in made if result["status"] == "done"]
     if not done:
         return {**begin, "status": "not_made", "why": made[0]["why"], "hint": made[0]["hint"]}
-    lengths = held.lengths()
+    lengths = done[0].get("lengths") or held.lengths()  # a masked one is measured on fewer bytes
     each = [bits_per_byte(result["nats"], lengths) for result in done]
     mean = _mean_nats(done)
     seconds = statistics.fmean(result["seconds"] for result in done)
@@ -105,6 +105,7 @@ def _row(name: str, made: list[dict[str, Any]], held: HeldOut) -> dict[str, Any]
         "best_step": [result["best_step"] for result in done if "best_step" in result],
         "steps": [result["steps"] for result in done if "steps" in result],
         "curves": [result["curve"] for result in done if "curve" in result],
+        "measured_bytes": sum(lengths),
         "text": done[0]["text"],
     }
 

@@ -20,7 +20,7 @@ from prosa.core.language import tr
 from prosa.core.memory import peak, resident
 from prosa.core.progress import progress
 from prosa.data.shards import TokenFolder
-from prosa.pipeline import ladder_measure, ladder_text
+from prosa.pipeline import ladder_masked, ladder_measure, ladder_text
 from prosa.pipeline.ladder_config import LadderConfig
 from prosa.pipeline.ladder_rungs import RUNGS, Rung
 from prosa.pipeline.run import TOKENS
@@ -28,6 +28,7 @@ from prosa.pipeline.stage import RESOLVED
 
 if TYPE_CHECKING:
     from prosa.data.batches import Batches
+    from prosa.data.masking import MaskedBatches
     from prosa.train.config import TrainConfig
 
 RESULT, SIZE = "result.json", "size.json"
@@ -110,11 +111,13 @@ def _comparisons(order: int, n: int) -> float:
     return 1.0 + (order - 1) * math.log2(max(2, n))
 
 
-def _training(rung: Rung, data: TokenFolder, seed: int, config: LadderConfig) -> "tuple[Batches, TrainConfig]":
+def _training(
+    rung: Rung, data: TokenFolder, seed: int, config: LadderConfig
+) -> "tuple[Batches | MaskedBatches, TrainConfig]":
     from prosa.pipeline import ladder_network
 
     ours, _ = ladder_network.set_aside(data.stream("train", data.sources[0].name))
-    batches = ladder_network.batches_of(ours, seed)
+    batches = ladder_network.batches_of(rung, ours, seed)
     return batches, ladder_network.train_config(
         rung,
         seed=seed,
@@ -136,6 +139,8 @@ def _choose(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: Ladd
 def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: LadderConfig) -> dict[str, Any]:
     import torch
 
+    from prosa.models.bert import MaskedLM
+    from prosa.models.huggingface_bert import save_bert
     from prosa.models.language_model import save_language_model
     from prosa.pipeline import ladder_network
     from prosa.pipeline.ladder_size import Size
@@ -148,12 +153,19 @@ def _trained(rung: Rung, data: TokenFolder, folder: Path, seed: int, config: Lad
     model, figures = ladder_network.train(rung, size, data, folder, training)
     on_gpu = next(model.parameters()).device.type == "cuda"
     memory = torch.cuda.max_memory_allocated() if on_gpu else _grown(before)
-    with progress(tr("measuring", "medindo"), held.bytes, "bytes") as bar:
-        nats = ladder_measure.of_network(model, held, bar.advance)
-    text = ladder_text.write(ladder_text.of_network(model), config.prompt, end_of_text=held.end_of_text, seed=0)
-    save_language_model(model.cpu(), folder / "model", tokenizer=byte_tokenizer())
+    if isinstance(model, MaskedLM):
+        held = ladder_measure.held_out(data, ladder_masked.MOST_BYTES)
+        figures |= {"nats": ladder_masked.nats(model, held), "lengths": held.lengths()}
+        distribution = ladder_masked.distribution_of(model)
+        save_bert(model.cpu(), folder / "model")
+    else:
+        with progress(tr("measuring", "medindo"), held.bytes, "bytes") as bar:
+            figures["nats"] = ladder_measure.of_network(model, held, bar.advance)
+        distribution = ladder_text.of_network(model)
+        save_language_model(model.cpu(), folder / "model", tokenizer=byte_tokenizer())
+    text = ladder_text.write(distribution, config.prompt, end_of_text=held.end_of_text, seed=0)
     _tidy(folder)
-    return {**figures, "memory": memory, "nats": nats, "text": text}
+    return {**figures, "memory": memory, "text": text}
 
 
 def _grown(before: int | None) -> int | None:

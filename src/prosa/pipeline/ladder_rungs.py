@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from prosa.core.errors import unknown
 from prosa.core.language import tr
 from prosa.models.ngram import MAX_ORDER
+from prosa.pipeline import ladder_masked
 
 if TYPE_CHECKING:
+    from prosa.models.bert import MaskedLM
     from prosa.models.language_model import LanguageModel
 
 Kind = Literal["counts", "network", "masked"]
@@ -81,6 +83,7 @@ def _networks() -> list[Rung]:
         Rung("gpt-classic", "network", "Vaswani et al. 2017; Radford et al. 2019", shapes=decoders),
         Rung("gpt-modern", "network", "Qwen3, 2025", shapes=decoders),
         Rung("gpt-speedrun", "network", "Jordan et al. 2024", shapes=decoders),
+        Rung("bert", "masked", "Devlin et al. 2018", shapes=decoders, train={"muon_lr": 0.005}),
     ]
 
 
@@ -100,8 +103,10 @@ def chosen(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in RUNGS if not asked or name in asked)
 
 
-def build(rung: Rung, shape: Mapping[str, Any], vocab_size: int, context: int) -> "LanguageModel":
+def build(rung: Rung, shape: Mapping[str, Any], vocab_size: int, context: int) -> "LanguageModel | MaskedLM":
     """A network of a shape, with weights drawn from torch's generator."""
+    if rung.kind == "masked":
+        return ladder_masked.build(shape, context)
     from prosa.models.feedforward_lm import FeedForwardConfig, FeedForwardLM
     from prosa.models.gpt import GPT, GPTConfig
     from prosa.models.recurrent import RecurrentConfig, RecurrentLM

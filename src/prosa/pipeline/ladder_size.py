@@ -22,6 +22,7 @@ from prosa.pipeline.ladder_rungs import BATCH, Rung, build
 
 if TYPE_CHECKING:
     from prosa.data.batches import Batches
+    from prosa.data.masking import MaskedBatches
     from prosa.train.config import TrainConfig
 
 BYTES_A_PARAMETER, PASSES = 4, 16
@@ -37,7 +38,9 @@ class Size:
     steps: int
 
 
-def choose_size(rung: Rung, batches: "Batches", text_bytes: int, vocab_size: int, config: "TrainConfig") -> Size:
+def choose_size(
+    rung: Rung, batches: "Batches | MaskedBatches", text_bytes: int, vocab_size: int, config: "TrainConfig"
+) -> Size:
     """The size of ``rung`` for a training by ``config``, whose steps or minutes are its share.
 
     Raises:
@@ -83,7 +86,9 @@ def _last(fits: Callable[[int], bool], count: int) -> int:
     return low
 
 
-def _measured(rung: Rung, shape: Mapping[str, Any], batches: "Batches", vocab_size: int, config: "TrainConfig") -> Size:
+def _measured(
+    rung: Rung, shape: Mapping[str, Any], batches: "Batches | MaskedBatches", vocab_size: int, config: "TrainConfig"
+) -> Size:
     import torch
 
     from prosa.core.device import choose_device

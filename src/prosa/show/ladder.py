@@ -89,6 +89,7 @@ def rung_name(name: str) -> str:
         "gpt-classic": tr("GPT (classic)", "GPT (clássico)"),
         "gpt-modern": tr("GPT (modern)", "GPT (moderno)"),
         "gpt-speedrun": "GPT (speedrun)",
+        "bert": tr("BERT (masked: not comparable)", "BERT (mascarado: não comparável)"),
     }
     if name.startswith("kn"):
         return tr(f"{name[2:]}-gram (KN)", f"{name[2:]}-grama (KN)")
@@ -130,7 +131,18 @@ def notes(plain: Found) -> list[str]:
     of = tr(f"{units} held-out documents", f"{units} documentos reservados")
     if over["units_are"] == "windows":
         of = tr(f"{units} pieces of the one held-out text", f"{units} pedaços do único texto reservado")
+    masked = [row for row in plain["rows"] if row["kind"] == "masked" and row["status"] == "done"]
+    apart = [
+        tr(
+            f"{rung_name(row['rung'])}: a pseudo-likelihood of {size(row['measured_bytes'])}, each byte told from "
+            "those before and after it; no left-to-right model's figure can be set beside it.",
+            f"{rung_name(row['rung'])}: pseudoverossimilhança de {size(row['measured_bytes'])}, cada byte dito pelos "
+            "que vêm antes e depois; nenhum número de um modelo da esquerda para a direita se compara a ela.",
+        )
+        for row in masked
+    ]
     return [
+        *apart,
         tr(
             f"The interval is over {of}; the seeds' column is their least and most. Time is of one training, all of it "
             "spent computing (nothing is compiled), or of counting. Memory is what the making took above the program.",

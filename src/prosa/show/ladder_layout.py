@@ -132,7 +132,7 @@ def axis_titles() -> tuple[str, str]:
 
 def alternative(plain: Found, drawn: Layout) -> str:
     """The picture in words."""
-    best = min(drawn.points, key=lambda point: point.y)
+    best = min((p for p in drawn.points if p.family != "masked"), key=lambda point: point.y, default=drawn.points[0])
     outside = tr(" Without a place on the axis: ", " Sem lugar no eixo: ") + "; ".join(drawn.outside) + "."
     return tr(
         f"Bits per byte (lower is better) of {len(drawn.points)} models by the operations spent on learning; the "

@@ -21,7 +21,8 @@ def page(plain: Found) -> str:
 
 def _main(plain: Found, figures: Figures) -> Html:
     said, drawn = verdict(plain), layout(plain)
-    best = min((row["bits_per_byte"] for row in plain["rows"] if row["status"] == "done"), default=None)
+    comparable = [row for row in plain["rows"] if row["status"] == "done" and row["kind"] != "masked"]
+    best = min((row["bits_per_byte"] for row in comparable), default=None)
     ours = next((i for i, row in enumerate(plain["rows"]) if row.get("bits_per_byte") == best), None)
     made = [row for row in plain["rows"] if row["status"] == "done"]
     return tag(
