@@ -48,3 +48,15 @@ def test_decimal_commas_and_mistakes(tmp_path, capsys) -> None:
     assert "Did you mean 'chuva'?" in capsys.readouterr().err
     assert main(["regress", str(EXAMPLE), *ASKED, "--picture", "a.pdf"]) == 2
     assert "a picture is .html or .png" in capsys.readouterr().err
+
+
+def test_a_line_through_nothing_and_numbers_past_all_measure(tmp_path, capsys) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,2\n2,4\n3,6.5\n4,8\n", "utf-8")
+    assert main(["regress", str(path), "--x", "x", "--y", "y", "--lang", "en"]) == 0
+    shown = capsys.readouterr().out
+    assert "y = 2.050 · x + 0\n" in shown
+    assert "w = 2.050, b = 0." in shown
+    path.write_text("x,y\n1e308,2\n-1e308,4\n", "utf-8")
+    assert main(["regress", str(path), "--x", "x", "--y", "y", "--lang", "en"]) == 2
+    assert "a number is larger than 1e+100" in capsys.readouterr().err

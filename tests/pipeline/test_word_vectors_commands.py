@@ -70,7 +70,11 @@ def test_analogies(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["similar", "RUN"], "give a word, or --analogies FILE"),
+        (["similar", "RUN"], "give a word to begin from, or --analogies FILE"),
+        (["similar", "RUN", "--minus", "rei"], "give a word to begin from"),
+        (["similar", "RUN", "rei", "--analogies", "x"], "words and --analogies contradict"),
+        (["similar", "RUN", "rei", "--minus", "rei"], "nothing is left"),
+        (["similar", "RUN", "--analogies", "nowhere"], "cannot read nowhere: No such file"),
         (["similar", "RUN", "rei", "--k", "0"], "--k must be at least 1"),
         (["similar", "nowhere", "rei"], "nowhere has no word vectors"),
         (["similar", "nowhere.bin", "rei"], "nowhere.bin is not a file"),

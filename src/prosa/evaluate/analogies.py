@@ -14,6 +14,7 @@ import numpy as np
 from prosa.core.errors import UserError
 from prosa.core.interval import wilson
 from prosa.core.language import tr
+from prosa.corpus.readers.task import why
 from prosa.models.word_vectors import WordVectors
 
 _AT_A_TIME = 512
@@ -66,8 +67,10 @@ def read_analogies(path: Path) -> dict[str, list[tuple[str, ...]]]:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(tr(f"cannot read {path}: {error}", f"não consigo ler {path}: {error}")) from error
+    except OSError as error:
+        raise UserError(tr(f"cannot read {path}: {why(error)}.", f"não consigo ler {path}: {why(error)}.")) from error
+    except UnicodeDecodeError as error:
+        raise UserError(tr(f"{path} is no UTF-8 text.", f"{path} não é um texto em UTF-8.")) from error
     found: dict[str, list[tuple[str, ...]]] = {}
     section = ""
     for n, line in enumerate(lines, start=1):

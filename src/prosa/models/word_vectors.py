@@ -20,6 +20,7 @@ from prosa.models.subwords import Subwords
 
 Floats = NDArray[np.float32]
 CONFIG, VOCABULARY, TYPE = "config.json", "vocabulary.json", "prosa-word-vectors"
+NOTHING = 1e-6  # a mean of unit vectors this short has no direction
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,16 @@ class WordVectors:
             among: only the so many most frequent words are answers.
 
         Raises:
-            UserError: a word has no vector.
+            UserError: a word has no vector, or what is taken away is what is added.
         """
         asked = [*(_unit(self.vector(w)) for w in plus), *(-_unit(self.vector(w)) for w in minus)]
-        query = _unit(np.mean(np.stack(asked), axis=0, dtype=np.float32))
+        mean = np.mean(np.stack(asked), axis=0, dtype=np.float32)
+        if np.linalg.norm(mean) < NOTHING:
+            raise UserError(
+                tr("nothing is left when these words are taken away.", "tiradas essas palavras, não sobra nada."),
+                tr("Take away others than are added.", "Tire outras que não as que soma."),
+            )
+        query = _unit(mean)
         cosines = self.units[:among] @ query
         for word in (*plus, *minus):
             place = self.find(word)

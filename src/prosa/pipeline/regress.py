@@ -12,6 +12,8 @@ from prosa.corpus.problems import Problems
 from prosa.data.table import TABLES, read_table
 
 RESAMPLES = 2000
+LARGEST = 1e100  # whose square is a number still
+ROUNDING = 1e-8  # of y: the descent ends 1e-9 of its scale before the minimum
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,15 @@ def regress(
     xs, ys = _columns(data, x, y, problems)
     for problem in problems.named[:3]:
         warn(tr(f"left out: {problem.source}: {problem.why}", f"deixado de fora: {problem.source}: {problem.why}"))
+    if any(abs(value) > LARGEST for value in (*xs, *ys)):
+        raise UserError(
+            tr(f"a number is larger than {LARGEST:.0e}.", f"um número é maior que {LARGEST:.0e}."),
+            tr("Write the columns in a larger unit.", "Escreva as colunas em uma unidade maior."),
+        )
     path = descend(xs, ys, rate=rate, steps=steps)
     x_N, y_N = np.array(xs), np.array(ys)
     last, exact = path[-1], closed_form(x_N, y_N)
+    nothing = ROUNDING * float(np.abs(y_N).max())  # what is left of a b of 0
     variance = float(y_N.var())
     if picture is not None:
         write_picture(picture, x_N, y_N, path, x_name=x, y_name=y)
@@ -81,12 +89,12 @@ def regress(
         bad=problems.count,
         w=last.line.w,
         w_interval=_interval(xs, ys),
-        b=last.line.b,
+        b=last.line.b if abs(last.line.b) > nothing else 0.0,
         r2=1 - last.loss / variance if variance else 1.0,
         deviation=math.sqrt(last.loss),
         steps=last.number,
         converged=last.number < steps,
-        closed_form=asdict(exact),
+        closed_form={"w": exact.w, "b": exact.b if abs(exact.b) > nothing else 0.0},
         picture=str(picture) if picture else None,
     )
 

@@ -60,9 +60,13 @@ def similar(
         raise UserError(
             tr("--k must be at least 1 and --among 0 or more.", "--k deve ser pelo menos 1 e --among, 0 ou mais.")
         )
-    if bool(asked) == bool(analogies):
+    if analogies and (asked or minus):
         raise UserError(
-            tr("give a word, or --analogies FILE, and not both.", "dê uma palavra ou --analogies ARQUIVO, não ambos."),
+            tr("words and --analogies contradict each other.", "palavras e --analogies se contradizem."),
+        )
+    if not analogies and not asked:
+        raise UserError(
+            tr("give a word to begin from, or --analogies FILE.", "dê uma palavra de partida, ou --analogies ARQUIVO."),
             "prosa similar runs/v rei --minus homem --plus mulher",
         )
     loaded = open_vectors(vectors)
