@@ -126,7 +126,7 @@ class WordVectors:
             UserError: a word has no vector, or what is taken away is what is added.
         """
         asked = [*(_unit(self.vector(w)) for w in plus), *(-_unit(self.vector(w)) for w in minus)]
-        mean = np.mean(np.stack(asked), axis=0, dtype=np.float32)
+        mean: Floats = np.asarray(np.mean(np.stack(asked), axis=0, dtype=np.float32))
         if np.linalg.norm(mean) < NOTHING:
             raise UserError(
                 tr("nothing is left when these words are taken away.", "tiradas essas palavras, não sobra nada."),
