@@ -83,7 +83,7 @@ def _networks() -> list[Rung]:
         Rung("gpt-classic", "network", "Vaswani et al. 2017; Radford et al. 2019", shapes=decoders),
         Rung("gpt-modern", "network", "Qwen3, 2025", shapes=decoders),
         Rung("gpt-speedrun", "network", "Jordan et al. 2024", shapes=decoders),
-        Rung("bert", "masked", "Devlin et al. 2018", shapes=decoders, train={"muon_lr": 0.005}),
+        Rung("bert", "masked", "Devlin et al. 2018", shapes=decoders),
     ]
 
 

@@ -89,7 +89,7 @@ def rung_name(name: str) -> str:
         "gpt-classic": tr("GPT (classic)", "GPT (clássico)"),
         "gpt-modern": tr("GPT (modern)", "GPT (moderno)"),
         "gpt-speedrun": "GPT (speedrun)",
-        "bert": tr("BERT (masked: not comparable)", "BERT (mascarado: não comparável)"),
+        "bert": tr("BERT (masked)", "BERT (mascarado)"),
     }
     if name.startswith("kn"):
         return tr(f"{name[2:]}-gram (KN)", f"{name[2:]}-grama (KN)")
