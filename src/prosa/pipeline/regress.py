@@ -62,7 +62,8 @@ def regress(
     import numpy as np
 
     from prosa.models.linear_regression import closed_form, descend
-    from prosa.show.regression import check_picture, write_picture
+    from prosa.show.picture import check_picture
+    from prosa.show.regression import write_picture
 
     if picture is not None:
         check_picture(picture)

@@ -21,7 +21,8 @@ from prosa.pipeline.stage import TRAINING, Resume, check_same_start, check_wishe
 from prosa.pipeline.tokenizer import given_text
 from prosa.pipeline.translation_config import Kind, TranslationConfig, TranslationShape, with_minutes
 from prosa.pipeline.tuning import SAMPLES, Tuned, begin, complete
-from prosa.show.looks import Look, check_picture, look, write_looks
+from prosa.show.looks import Look, look, write_looks
+from prosa.show.picture import check_picture
 from prosa.tokenizers.config import SMALLEST, TokenizerConfig
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.ladder import title
 from prosa.show.ladder_layout import Layout, axis_titles, family_name, layout
 from prosa.show.markup import escape
 from prosa.show.panels import blank
+from prosa.show.picture import new_picture, plain, save_picture
 
 COLOURS = {  # of report.css, and its light values for the PNG
     "counts": ("var(--baseline)", "#77716a"),

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prosa.core.errors import UserError
 from prosa.core.files import write_bytes, write_text
 from prosa.core.language import language, tr
 from prosa.generate.translate import Translated, Translator
@@ -22,8 +21,7 @@ from prosa.show.inside.view import SHARES
 from prosa.show.markup import CONTROLS, Html, tag
 from prosa.show.panels import blank
 from prosa.show.parts import Figures, plot, section
-
-PICTURES = (".html", ".png")
+from prosa.show.picture import check_picture
 
 
 @dataclass(frozen=True)
@@ -72,29 +70,6 @@ def words(pieces: Sequence[bytes]) -> tuple[list[str], list[int]]:
         made[-1] += piece
         numbers.append(len(made) - 1)
     return [word.decode("utf-8", "replace").strip() for word in made], numbers
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a picture of another kind, or one that could not be drawn, before any work.
-
-    Raises:
-        UserError: it is neither HTML nor PNG, or matplotlib is missing.
-    """
-    if path.suffix.lower() not in PICTURES:
-        raise UserError(
-            tr(f"{path}: a picture is .html or .png.", f"{path}: uma imagem é .html ou .png."),
-        )
-    if path.suffix.lower() == ".png":
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError as error:
-            raise UserError(
-                tr("a PNG needs the package matplotlib.", "um PNG exige o pacote matplotlib."),
-                tr(
-                    "pip install 'prosa[pictures]', or write an .html",
-                    "pip install 'prosa[pictures]', ou grave um .html",
-                ),
-            ) from error
 
 
 def write_looks(looks: Sequence[Look], path: Path) -> None:

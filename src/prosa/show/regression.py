@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from prosa.core.errors import UserError
 from prosa.core.files import writing
 from prosa.core.language import language, number, tr
 from prosa.show.console import Jsonable, new_console
@@ -70,24 +69,6 @@ def _figures(value: float) -> str:
     """Four significant figures."""
     digits = 0 if value == 0 else max(0, 3 - int(f"{abs(value):e}".split("e")[1]))
     return number(value, digits)
-
-
-def check_picture(path: Path) -> None:
-    """See that such a picture can be made.
-
-    Raises:
-        UserError: another format, or matplotlib is missing.
-    """
-    if path.suffix.lower() not in (".html", ".png"):
-        raise UserError(tr(f"{path}: a picture is .html or .png.", f"{path}: uma figura é .html ou .png."))
-    if path.suffix.lower() == ".png":
-        try:
-            import matplotlib  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise UserError(
-                tr("a .png needs the package matplotlib.", "um .png exige o pacote matplotlib."),
-                "pip install 'prosa[pictures]'",
-            ) from error
 
 
 def write_picture(

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from prosa.core.errors import UserError
 from prosa.core.language import language, number, tr
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.inside.reading import Reading, by_words
 from prosa.show.inside.view import Summary, heat
 from prosa.show.markup import Html, join, tag
 from prosa.show.parts import Figures, fold, plot, section, table
+from prosa.show.picture import new_picture, plain, save_picture
 from prosa.show.words import percent
 
 MOST = 4_000_000  # weights: a page of some 15 MB

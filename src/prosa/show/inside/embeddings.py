@@ -12,11 +12,11 @@ from prosa.core.errors import UserError
 from prosa.core.language import language, number, tr
 from prosa.show.frame import document
 from prosa.show.inside.geometry import cosines, nearest, pca, tsne
-from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.inside.view import Summary, zoomable
 from prosa.show.markup import Html, escape, tag
 from prosa.show.panels import AXIS, blank
 from prosa.show.parts import Figures, fold, plot, section, table
+from prosa.show.picture import new_picture, plain, save_picture
 from prosa.show.words import percent
 
 Method = Literal["pca", "tsne"]

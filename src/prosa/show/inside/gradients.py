@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 from prosa.core.language import language, number, tr
 from prosa.evaluate.gradients import Reach
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, save_picture
 from prosa.show.inside.view import Summary, zoomable
 from prosa.show.markup import Html, tag
 from prosa.show.panels import blank
 from prosa.show.parts import Figures, plot, section, table
+from prosa.show.picture import new_picture, save_picture
 from prosa.show.words import scientific
 
 COLOURS = {  # of report.css, and its light values for the PNG

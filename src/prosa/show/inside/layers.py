@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from prosa.core.language import language, number, tr
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.inside.reading import Reading, shown
 from prosa.show.inside.view import Summary, heat
 from prosa.show.markup import Html, escape, tag
 from prosa.show.panels import Line, Panel, stacked
 from prosa.show.parts import Figures, plot, section, table
+from prosa.show.picture import new_picture, plain, save_picture
 from prosa.show.words import percent
 from prosa.tokenizers.protocol import Tokenizer
 

@@ -19,11 +19,11 @@ from prosa.models.bert import Bert
 from prosa.models.gpt import GPT, GPTConfig
 from prosa.nn.positions import rotate, rotation, sinusoidal
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, save_picture
 from prosa.show.inside.view import Summary, heat
 from prosa.show.markup import Html, tag
 from prosa.show.panels import AXIS, Line, Panel, blank, stacked
 from prosa.show.parts import Figures, plot, section, table
+from prosa.show.picture import new_picture, save_picture
 from prosa.show.words import scientific
 
 SHIFTS = (1, 2, 5, 10, 50)

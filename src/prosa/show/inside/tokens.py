@@ -6,11 +6,11 @@ from typing import Any
 
 from prosa.core.language import language, number, tr
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, plain, save_picture
 from prosa.show.inside.reading import Word, shown, words_of
 from prosa.show.inside.view import Summary
 from prosa.show.markup import Html, tag
 from prosa.show.parts import Figures, section, table, tiles
+from prosa.show.picture import new_picture, plain, save_picture
 from prosa.show.sections.vocabulary import COLOURS, coloured
 from prosa.show.vocabulary import cuts
 from prosa.tokenizers.pieces import Piece, pieces

@@ -16,10 +16,10 @@ from torch import Tensor
 from prosa.core.language import language, number, tr
 from prosa.nn.attention import attention_weights
 from prosa.show.frame import document
-from prosa.show.inside.picture import new_picture, save_picture
 from prosa.show.inside.view import Summary
 from prosa.show.markup import Html, tag
 from prosa.show.parts import Figures, section, table
+from prosa.show.picture import new_picture, save_picture
 
 SCORES, WIDTH = (112.0, 96.0, 24.0), 64
 PUBLISHED = (0.88, 0.10, 0.02)

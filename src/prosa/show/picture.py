@@ -11,22 +11,43 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+PICTURES = (".html", ".png")
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture of another kind, or one that could not be drawn, before any work.
+
+    Raises:
+        UserError: it is neither HTML nor PNG, or matplotlib is missing.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise UserError(tr(f"{path}: a picture is .html or .png.", f"{path}: uma figura é .html ou .png."))
+    if path.suffix.lower() == ".png":
+        _need_matplotlib()
+
+
+def _need_matplotlib() -> None:
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            tr(
+                "pictures (PNG) need matplotlib, which is not installed.",
+                "figuras (PNG) precisam do matplotlib, que não está instalado.",
+            ),
+            "pip install 'prosa[pictures]'",
+        ) from error
+
+
 def new_picture(width: float, height: float) -> "Figure":
     """An empty picture of so many inches.
 
     Raises:
         UserError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError(
-            tr(
-                "pictures (--png) need matplotlib, which is not installed.",
-                "figuras (--png) precisam do matplotlib, que não está instalado.",
-            ),
-            "pip install 'prosa[pictures]'",
-        ) from error
+    _need_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
