@@ -14,7 +14,8 @@ from prosa.core.language import set_language
 from prosa.data.labelled import Labelled, folds
 from prosa.evaluate.classification import classification, macro_f1_interval
 from prosa.models.bag_of_words import BagConfig
-from prosa.pipeline.classify import ComparisonConfig, classify, train_classifier
+from prosa.pipeline.classify import classify, train_classifier
+from prosa.pipeline.classify_config import ComparisonConfig
 from prosa.pipeline.compare import _chosen
 from prosa.tokenizers.config import TokenizerConfig
 

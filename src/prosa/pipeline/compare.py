@@ -32,7 +32,8 @@ from prosa.core.language import duration, tr
 from prosa.core.progress import progress, say, warn
 from prosa.data.labelled import Columns, Labelled, folds
 from prosa.evaluate.classification import classification, macro_f1_interval
-from prosa.pipeline.classify import FINE_TUNED, ROWS, Comparison, classes_of, read_texts, tell_texts, train_classifier
+from prosa.pipeline.classify import classes_of, read_texts, tell_texts, train_classifier
+from prosa.pipeline.classify_config import FINE_TUNED, ROWS, Comparison
 from prosa.pipeline.differences import differences
 from prosa.pipeline.run import CLASSIFIER
 from prosa.pipeline.stage import RESOLVED, TRAINING, Resume, claim_stage, is_done
